@@ -1,0 +1,40 @@
+//! Per-hook, per-CPU counters kept by the eBPF programs: loss is never silent.
+
+/// What one hook did on one CPU. Every call ends in exactly one of the first four.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[repr(C)]
+pub struct HookCounts {
+    /// Records put into the ring.
+    pub emitted: u64,
+    /// Records that found the ring full.
+    pub lost: u64,
+    /// Calls given up because a kernel read failed.
+    pub fault: u64,
+    /// Calls given up because a per-task map was full.
+    pub map_full: u64,
+}
+
+impl HookCounts {
+    /// Records that should be in the trace and are not.
+    pub const fn missing(&self) -> u64 {
+        self.lost + self.fault + self.map_full
+    }
+
+    /// Adds the counts of another CPU.
+    pub const fn add(&mut self, other: &Self) {
+        self.emitted += other.emitted;
+        self.lost += other.lost;
+        self.fault += other.fault;
+        self.map_full += other.map_full;
+    }
+}
+
+/// Running numbers of one CPU, shared by all hooks on it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[repr(C)]
+pub struct CpuState {
+    /// Next [`crate::Record::seq`].
+    pub seq: u64,
+    /// Records lost on this CPU so far.
+    pub lost: u64,
+}

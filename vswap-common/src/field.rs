@@ -1,0 +1,122 @@
+//! The table of wanted kernel facts: struct offsets, sizes, enum values and argument positions, by name.
+//!
+//! User space fills it from BTF ([`MISSING`] where the running kernel has no such member) and writes it into the
+//! programs' read-only data before loading, so the verifier sees constants and prunes what does not apply.
+
+/// Value of a field that this kernel does not have.
+pub const MISSING: u32 = u32::MAX;
+
+macro_rules! fields {
+    ($($(#[$doc:meta])* $name:ident = $label:literal,)*) => {
+        /// One wanted fact; the number is its index in [`Layout`].
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+        #[repr(usize)]
+        pub enum Field { $($(#[$doc])* $name,)* }
+
+        impl Field {
+            /// All fields in the order of their numbers.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// Name in the trace header and in messages.
+            pub const fn label(self) -> &'static str {
+                match self { $(Self::$name => $label,)* }
+            }
+        }
+    };
+}
+
+fields! {
+    /// Offset of `struct folio.swap` (the entry of page 0), bytes.
+    FolioSwap = "folio.swap",
+    /// Offset of `struct folio.flags`, bytes.
+    FolioFlags = "folio.flags",
+    /// Offset of `struct folio._flags_1`: its low byte is the order of a large folio.
+    FolioFlags1 = "folio._flags_1",
+    /// Bit number of `PG_head` in the flags: set on a large folio.
+    PgHead = "pageflags.PG_head",
+    /// Offset of `swap_cluster_info.count`, u16.
+    CiCount = "swap_cluster_info.count",
+    /// Offset of `swap_cluster_info.flags`, u8.
+    CiFlags = "swap_cluster_info.flags",
+    /// Offset of `swap_cluster_info.order`, u8.
+    CiOrder = "swap_cluster_info.order",
+    /// Offset of `swap_cluster_info.table`, pointer to the words.
+    CiTable = "swap_cluster_info.table",
+    /// Offset of `swap_cluster_info.memcg_table`, pointer to u16 ids.
+    CiMemcg = "swap_cluster_info.memcg_table",
+    /// Size of `struct swap_cluster_info`, bytes.
+    CiSize = "sizeof(swap_cluster_info)",
+    /// Offset of `swap_info_struct.type`, s8.
+    SiType = "swap_info_struct.type",
+    /// Offset of `swap_info_struct.flags`.
+    SiFlags = "swap_info_struct.flags",
+    /// Offset of `swap_info_struct.prio`, s16.
+    SiPrio = "swap_info_struct.prio",
+    /// Offset of `swap_info_struct.max`, u32: slots with header.
+    SiMax = "swap_info_struct.max",
+    /// Offset of `swap_info_struct.pages`, u32: usable slots.
+    SiPages = "swap_info_struct.pages",
+    /// Offset of `swap_info_struct.cluster_info`, pointer to the array.
+    SiClusters = "swap_info_struct.cluster_info",
+    /// Slots per cluster: length of `swap_table.entries[]`.
+    ClusterSlots = "slots per cluster",
+    /// 1 if the zero flag is bit 59 of the table word (no zero bitmap on this kernel), else missing.
+    ZeroInWord = "zero flag in word",
+    /// Offset of `zswap_entry.swpentry`.
+    ZswapEntry = "zswap_entry.swpentry",
+    /// Offset of `zswap_entry.length`, u32.
+    ZswapLength = "zswap_entry.length",
+    /// Offset of `swap_iocb.bvecs`.
+    SioBvecs = "swap_iocb.bvecs",
+    /// Offset of the number of filled bvecs in `swap_iocb`.
+    SioCount = "swap_iocb.nr_bvecs",
+    /// Size of `struct bio_vec`, bytes.
+    BvecSize = "sizeof(bio_vec)",
+    /// Offset of `bio_vec.bv_page`.
+    BvecPage = "bio_vec.bv_page",
+    /// Position of the folio among the arguments of the writeout function.
+    ArgWriteout = "folio argument of writeout",
+    /// Position of the folio among the arguments of the physical write function.
+    ArgWrite = "folio argument of write",
+    /// Position of the folio among the arguments of the read function.
+    ArgRead = "folio argument of read",
+}
+
+/// Number of fields.
+pub const FIELDS: usize = Field::ALL.len();
+
+/// Values of all fields for one kernel, as the eBPF programs read them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(C)]
+pub struct Layout {
+    /// Indexed by [`Field`]; [`MISSING`] where the kernel has none.
+    pub values: [u32; FIELDS],
+}
+
+impl Layout {
+    /// A layout that knows nothing.
+    pub const EMPTY: Self = Self { values: [MISSING; FIELDS] };
+
+    /// The value, if this kernel has it.
+    pub fn get(&self, field: Field) -> Option<u32> {
+        Some(self.values[field as usize]).filter(|v| *v != MISSING)
+    }
+
+    /// Records a value read from BTF.
+    pub fn set(&mut self, field: Field, value: u32) {
+        self.values[field as usize] = value;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn empty_layout_knows_nothing_and_set_is_seen() {
+        let mut l = Layout::EMPTY;
+        assert!(Field::ALL.iter().all(|f| l.get(*f).is_none()));
+        l.set(Field::CiSize, 48);
+        assert_eq!(l.get(Field::CiSize), Some(48));
+    }
+}

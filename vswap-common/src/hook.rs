@@ -1,0 +1,91 @@
+//! The hooks by number: index of their counters and key of the plan.
+
+macro_rules! hooks {
+    ($($(#[$doc:meta])* $name:ident = $program:literal,)*) => {
+        /// A hook: one eBPF program at one kernel function.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+        #[repr(u32)]
+        pub enum Hook { $($(#[$doc])* $name,)* }
+
+        impl Hook {
+            /// All hooks in the order of their numbers.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// Name of the program in the eBPF object.
+            pub const fn program(self) -> &'static str {
+                match self { $(Self::$name => $program,)* }
+            }
+        }
+    };
+}
+
+hooks! {
+    /// Allocation and every other entry into the swap cache, under the cluster lock.
+    CacheAdd = "cache_add",
+    /// Folio leaves the swap cache, under the cluster lock.
+    CacheDel = "cache_del",
+    /// Slots become free, under the cluster lock.
+    Free = "free",
+    /// Owner cgroup recorded, folio locked.
+    Charge = "charge",
+    /// Allocation failed.
+    AllocExit = "alloc_exit",
+    /// Writeout begins, folio locked.
+    WriteoutEnter = "writeout_enter",
+    /// Writeout over: zero-filled or refused.
+    WriteoutExit = "writeout_exit",
+    /// zswap store begins, folio locked.
+    StoreEnter = "store_enter",
+    /// zswap store over, folio still locked.
+    StoreExit = "store_exit",
+    /// One page stored: compressed size.
+    StorePage = "store_page",
+    /// A zswap entry is freed.
+    ZswapFree = "zswap_free",
+    /// zswap load begins.
+    LoadEnter = "load_enter",
+    /// zswap load over.
+    LoadExit = "load_exit",
+    /// Swap-in read begins, folio locked.
+    ReadEnter = "read_enter",
+    /// Swap-in read issued.
+    ReadExit = "read_exit",
+    /// Physical write queued, folio locked.
+    Write = "write",
+    /// Physical write finished (interrupt).
+    WriteEnd = "write_end",
+    /// Physical read finished (interrupt).
+    ReadEnd = "read_end",
+    /// swapon tells the device's struct.
+    SwapOnSlot = "swapon_slot",
+    /// swapon returned.
+    SwapOnExit = "swapon_exit",
+    /// swapoff of a device completed.
+    SwapOff = "swapoff",
+    /// Cluster moves to another list, under the cluster lock.
+    ClusterMove = "cluster_move",
+}
+
+/// Number of hooks.
+pub const HOOKS: usize = Hook::ALL.len();
+
+impl Hook {
+    /// The hook with this number, if there is one.
+    pub fn from_index(i: usize) -> Option<Self> {
+        Self::ALL.get(i).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_positions_and_programs_differ() {
+        for (i, hook) in Hook::ALL.iter().enumerate() {
+            assert_eq!(*hook as usize, i);
+            assert!(Hook::ALL[..i].iter().all(|h| h.program() != hook.program()));
+            assert!(hook.program().len() < 16, "the kernel cuts program names at 15 bytes");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! What happened to a slot: one number for each kind of record.
+
+/// Kinds of records. The numbers are part of the trace format and are never reused.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum Kind {
+    /// Records were lost on this CPU just before the next one. `arg` = how many. Made by user space.
+    Gap = 1,
+    /// Slots allocated and their folio put into the swap cache (`__swap_cache_add_folio` from the allocator).
+    Alloc = 2,
+    /// No slot for a folio (`folio_alloc_swap` failed). `val` = negative errno, `entry` = 0.
+    AllocFail = 3,
+    /// Owner of the slots decided (`__mem_cgroup_try_charge_swap`). `memcg` = id, `val` = 0 or negative errno.
+    Charge = 4,
+    /// A folio for slots already in use entered the swap cache: swap-in, readahead or zswap writeback.
+    CacheAdd = 5,
+    /// The folio left the swap cache (`__swap_cache_do_del_folio`). Flag `ZERO`: the words say zero-filled.
+    CacheDel = 6,
+    /// Slots became free (`__swap_cluster_free_entries`).
+    Free = 7,
+    /// The folio was zero-filled: no data stored anywhere. `arg` = duration of `swap_writeout` in ns.
+    Zero = 8,
+    /// Writeout refused (`AOP_WRITEPAGE_ACTIVATE`): the folio stays the only copy. `val` = return value.
+    WriteoutReject = 9,
+    /// Every page of the folio is in zswap. `val` = compressed bytes for order 0, `arg` = duration in ns.
+    ZswapStore = 10,
+    /// zswap took none of the folio; whatever it held for these slots is gone. `arg` = duration in ns.
+    ZswapReject = 11,
+    /// One page of a large folio was stored. `val` = compressed bytes.
+    ZswapPage = 12,
+    /// A zswap entry was freed (`zswap_entry_free`): load, writeback, replacement or invalidation.
+    ZswapFree = 13,
+    /// Swap-in served from zswap. `arg` = duration of `zswap_load` in ns.
+    LoadZswap = 14,
+    /// Swap-in served by zero-filling. `arg` = duration of `swap_read_folio` in ns.
+    LoadZero = 15,
+    /// Swap-in goes to the device: read not yet submitted. `arg` = ns spent before.
+    LoadPhys = 16,
+    /// Swap-in failed in zswap. `val` = negative errno.
+    LoadFail = 17,
+    /// Physical write queued (`__swap_writepage`). Flag `WRITEBACK`: from zswap, not from reclaim.
+    Write = 18,
+    /// Physical write finished. Flag `FAILED`: the data is not on the device.
+    WriteEnd = 19,
+    /// Physical read finished. Flag `FAILED`: the folio is not up to date.
+    ReadEnd = 20,
+    /// Device `entry.dev` in use. `arg` = pages, `entry.off` = slots with header, `val` = priority, flags = `SWP_*`.
+    SwapOn = 21,
+    /// Device `entry.dev` no longer in use, all its slots free.
+    SwapOff = 22,
+    /// The cluster at `entry` moved to list `val` (`enum swap_cluster_flags`) with `order` (`move_cluster`).
+    ClusterMove = 23,
+}
+
+impl Kind {
+    /// All kinds in the order of their numbers.
+    pub const ALL: [Self; 23] = [
+        Self::Gap,
+        Self::Alloc,
+        Self::AllocFail,
+        Self::Charge,
+        Self::CacheAdd,
+        Self::CacheDel,
+        Self::Free,
+        Self::Zero,
+        Self::WriteoutReject,
+        Self::ZswapStore,
+        Self::ZswapReject,
+        Self::ZswapPage,
+        Self::ZswapFree,
+        Self::LoadZswap,
+        Self::LoadZero,
+        Self::LoadPhys,
+        Self::LoadFail,
+        Self::Write,
+        Self::WriteEnd,
+        Self::ReadEnd,
+        Self::SwapOn,
+        Self::SwapOff,
+        Self::ClusterMove,
+    ];
+
+    /// The kind with this number, if there is one.
+    pub const fn from_u8(n: u8) -> Option<Self> {
+        if n >= 1 && (n as usize) <= Self::ALL.len() { Some(Self::ALL[n as usize - 1]) } else { None }
+    }
+
+    /// Name used in JSON and on the screen.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Gap => "gap",
+            Self::Alloc => "alloc",
+            Self::AllocFail => "alloc_fail",
+            Self::Charge => "charge",
+            Self::CacheAdd => "cache_add",
+            Self::CacheDel => "cache_del",
+            Self::Free => "free",
+            Self::Zero => "zero",
+            Self::WriteoutReject => "writeout_reject",
+            Self::ZswapStore => "zswap_store",
+            Self::ZswapReject => "zswap_reject",
+            Self::ZswapPage => "zswap_page",
+            Self::ZswapFree => "zswap_free",
+            Self::LoadZswap => "load_zswap",
+            Self::LoadZero => "load_zero",
+            Self::LoadPhys => "load_phys",
+            Self::LoadFail => "load_fail",
+            Self::Write => "write",
+            Self::WriteEnd => "write_end",
+            Self::ReadEnd => "read_end",
+            Self::SwapOn => "swapon",
+            Self::SwapOff => "swapoff",
+            Self::ClusterMove => "cluster_move",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_table_agree() {
+        for (i, kind) in Kind::ALL.iter().enumerate() {
+            assert_eq!(*kind as usize, i + 1);
+            assert_eq!(Kind::from_u8(*kind as u8), Some(*kind));
+        }
+        assert_eq!(Kind::from_u8(0), None);
+        assert_eq!(Kind::from_u8(Kind::ALL.len() as u8 + 1), None);
+        assert_eq!(Kind::from_u8(255), None);
+    }
+}

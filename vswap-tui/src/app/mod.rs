@@ -1,0 +1,1 @@
+//! See the crate head for the place of this stage.

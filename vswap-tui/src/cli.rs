@@ -1,0 +1,245 @@
+//! The command line: one definition for parsing, help, completions and man pages.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Shows where swapped memory really is.
+#[derive(Parser, Debug)]
+#[command(name = "vswap", version, about, long_about = None, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct Cli {
+    /// Without a subcommand: `live`
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Options of `live`
+    #[command(flatten)]
+    pub live: LiveArgs,
+    /// Messages about what is being done, on stderr; twice: debug messages of the eBPF programs too
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// Subcommands.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Dashboard of this host
+    Live(LiveArgs),
+    /// Dashboard of a generated load: no root, no eBPF
+    Demo(DemoArgs),
+    /// Record this host to a file
+    Record(RecordArgs),
+    /// Dashboard of a recorded trace, with a time bar
+    Replay(ReplayArgs),
+    /// Summary of a trace
+    Report(ReportArgs),
+    /// The slot map of a trace, one JSON object a line
+    Slots(SlotsArgs),
+    /// What this kernel offers: every hook, what it makes visible, and why not
+    Doctor(DoctorArgs),
+    /// Shell completions on stdout
+    Completions {
+        /// Shell to complete for
+        shell: clap_complete::Shell,
+    },
+    /// Man page on stdout
+    Man,
+}
+
+/// How a dashboard runs without a terminal.
+#[derive(Args, Debug, Clone)]
+pub struct ViewArgs {
+    /// Time between two frames
+    #[arg(short, long, default_value = "250ms", value_parser = humantime::parse_duration)]
+    pub interval: Duration,
+    /// No screen: run, then print a summary
+    #[arg(long)]
+    pub headless: bool,
+    /// End by itself after this time
+    #[arg(long, value_parser = humantime::parse_duration)]
+    pub duration: Option<Duration>,
+    /// With --headless: the summary as JSON on stdout
+    #[arg(long, requires = "headless")]
+    pub json: bool,
+}
+
+/// `vswap live`.
+#[derive(Args, Debug, Clone)]
+pub struct LiveArgs {
+    /// How it runs
+    #[command(flatten)]
+    pub view: ViewArgs,
+    /// Show a recording stream instead of this host; `-` is standard input
+    #[arg(long, value_name = "FILE|-")]
+    pub input: Option<PathBuf>,
+    /// Size of the ring buffer between kernel and vswap (a power of two of pages)
+    #[arg(long, default_value = "16M", value_parser = parse_bytes)]
+    pub ring_size: u64,
+}
+
+/// `vswap demo`.
+#[derive(Args, Debug, Clone)]
+pub struct DemoArgs {
+    /// How it runs
+    #[command(flatten)]
+    pub view: ViewArgs,
+    /// Load to generate
+    #[arg(long, value_enum, default_value_t = Workload::Mixed)]
+    pub workload: Workload,
+    /// Same seed, same events
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// Loads of the generator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Workload {
+    /// A bit of everything
+    Mixed,
+    /// Large folios
+    Thp,
+    /// zswap at its limit
+    Writeback,
+    /// Short-lived slots
+    Churn,
+    /// Device nearly full
+    Oom,
+}
+
+/// `vswap record`.
+#[derive(Args, Debug, Clone)]
+pub struct RecordArgs {
+    /// File to write (mode 0600), `-` for standard output
+    #[arg(short, long, value_name = "FILE|-")]
+    pub output: PathBuf,
+    /// Replace the file if it exists
+    #[arg(long)]
+    pub force: bool,
+    /// Stop after this time
+    #[arg(long, value_parser = humantime::parse_duration)]
+    pub duration: Option<Duration>,
+    /// Size of the ring buffer between kernel and vswap (a power of two of pages)
+    #[arg(long, default_value = "16M", value_parser = parse_bytes)]
+    pub ring_size: u64,
+    /// Run this command, stop when it ends
+    #[arg(last = true, value_name = "CMD")]
+    pub run: Vec<String>,
+}
+
+/// `vswap replay`.
+#[derive(Args, Debug, Clone)]
+pub struct ReplayArgs {
+    /// Trace file
+    pub file: PathBuf,
+    /// How it runs
+    #[command(flatten)]
+    pub view: ViewArgs,
+    /// Speed of time: `max`, `1x`, `10x`, `0.5x`
+    #[arg(long, default_value = "1x", value_parser = parse_speed)]
+    pub speed: Speed,
+}
+
+/// `vswap report`.
+#[derive(Args, Debug, Clone)]
+pub struct ReportArgs {
+    /// Trace file, `-` for standard input
+    pub file: PathBuf,
+    /// One JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `vswap slots`.
+#[derive(Args, Debug, Clone)]
+pub struct SlotsArgs {
+    /// Trace file, `-` for standard input
+    pub file: PathBuf,
+    /// State at this time after the first event instead of at the end
+    #[arg(long, value_parser = humantime::parse_duration)]
+    pub at: Option<Duration>,
+    /// Only this device number
+    #[arg(long)]
+    pub device: Option<u8>,
+    /// Only this cgroup (path, or `#id`)
+    #[arg(long)]
+    pub memcg: Option<String>,
+}
+
+/// `vswap doctor`.
+#[derive(Args, Debug, Clone)]
+pub struct DoctorArgs {
+    /// One JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+    /// Read another system's /proc and /sys below this folder (no attach test)
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+}
+
+/// Speed of a replay.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Speed {
+    /// As fast as the machine goes.
+    Max,
+    /// Event time runs at this multiple of real time.
+    Times(f64),
+}
+
+/// `4096`, `64K`, `16M`, `1G` to bytes.
+///
+/// # Errors
+/// In words, for clap.
+pub fn parse_bytes(s: &str) -> Result<u64, String> {
+    let trimmed = s.trim();
+    let (digits, factor) = match trimmed.char_indices().last() {
+        Some((i, 'K' | 'k')) => (&trimmed[..i], 1u64 << 10),
+        Some((i, 'M' | 'm')) => (&trimmed[..i], 1 << 20),
+        Some((i, 'G' | 'g')) => (&trimmed[..i], 1 << 30),
+        _ => (trimmed, 1),
+    };
+    let n: u64 = digits.parse().map_err(|_| format!("'{s}' is not a size like 4096, 64K, 16M or 1G"))?;
+    n.checked_mul(factor).ok_or_else(|| format!("'{s}' is too large"))
+}
+
+/// `max`, `1x`, `0.5x`, `10` to a speed.
+///
+/// # Errors
+/// In words, for clap.
+pub fn parse_speed(s: &str) -> Result<Speed, String> {
+    if s == "max" {
+        return Ok(Speed::Max);
+    }
+    match s.strip_suffix('x').unwrap_or(s).parse::<f64>() {
+        Ok(x) if x.is_finite() && x > 0.0 => Ok(Speed::Times(x)),
+        _ => Err(format!("'{s}' is not a speed like max, 1x, 10x or 0.5x")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn command_line_is_consistent() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_and_speeds() {
+        assert_eq!(parse_bytes("16M"), Ok(16 << 20));
+        assert_eq!(parse_bytes("4096"), Ok(4096));
+        assert!(
+            parse_bytes("M").is_err() && parse_bytes("").is_err() && parse_bytes("99999999999G").is_err()
+        );
+        assert_eq!(parse_speed("10x"), Ok(Speed::Times(10.0)));
+        assert_eq!(parse_speed("max"), Ok(Speed::Max));
+        assert!(parse_speed("-1x").is_err() && parse_speed("nanx").is_err() && parse_speed("0").is_err());
+    }
+
+    #[test]
+    fn no_subcommand_means_live() {
+        let cli = Cli::try_parse_from(["vswap", "--interval", "1s"]).unwrap();
+        assert!(cli.command.is_none());
+        assert_eq!(cli.live.view.interval, Duration::from_secs(1));
+    }
+}

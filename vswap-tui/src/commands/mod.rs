@@ -1,0 +1,10 @@
+//! One file per subcommand: `run(args) -> exit code`. Glue only; the work is in the stages.
+
+pub mod demo;
+pub mod doctor;
+pub mod live;
+pub mod record;
+pub mod replay;
+pub mod report;
+pub mod shell;
+pub mod slots;

@@ -1,0 +1,36 @@
+//! The `vswap` binary: parse, dispatch, turn errors into exit codes.
+
+use clap::Parser;
+use std::process::ExitCode;
+use vswap_tui::cli::{Cli, Command};
+use vswap_tui::{commands, exit};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let level = match cli.verbose {
+        0 => log::LevelFilter::Warn,
+        1 => log::LevelFilter::Info,
+        _ => log::LevelFilter::Debug,
+    };
+    env_logger::Builder::new().filter_level(level).format_target(false).init();
+    let debug_bpf = cli.verbose > 1;
+    let result = match cli.command {
+        None => commands::live::run(&cli.live, debug_bpf),
+        Some(Command::Live(args)) => commands::live::run(&args, debug_bpf),
+        Some(Command::Demo(args)) => commands::demo::run(&args),
+        Some(Command::Record(args)) => commands::record::run(&args, debug_bpf),
+        Some(Command::Replay(args)) => commands::replay::run(&args),
+        Some(Command::Report(args)) => commands::report::run(&args),
+        Some(Command::Slots(args)) => commands::slots::run(&args),
+        Some(Command::Doctor(args)) => commands::doctor::run(&args),
+        Some(Command::Completions { shell }) => commands::shell::completions(shell),
+        Some(Command::Man) => commands::shell::man(),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code as u8),
+        Err(err) => {
+            eprintln!("vswap: {err:#}");
+            ExitCode::from(exit::code_of(&err) as u8)
+        }
+    }
+}

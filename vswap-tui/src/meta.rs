@@ -1,0 +1,177 @@
+//! What a trace says about itself: the JSON blocks at its head, in its course and at its end.
+//!
+//! Readers ignore members they do not know and default those that are missing, so that files of one major
+//! version stay readable both ways.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Everything needed to read the records without the machine they came from.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Header {
+    /// Version of the tool that wrote the file.
+    pub tool_version: String,
+    /// Command line of the recording.
+    pub command: Vec<String>,
+    /// `host`, `generator`: where the events come from.
+    pub origin: String,
+    /// Facts about the kernel.
+    pub kernel: KernelInfo,
+    /// Hooks used and not used, with reasons.
+    pub plan: Vec<HookPlan>,
+    /// Field label to value, as resolved from BTF.
+    pub layout: BTreeMap<String, u32>,
+    /// Name of the layout generation, e.g. `swap-table-memcg` (Linux 7.2/7.3).
+    pub layout_name: String,
+    /// Swap devices in use at the start.
+    pub devices: Vec<DeviceInfo>,
+    /// Kernel-private memcg id to cgroup.
+    pub cgroups: Vec<CgroupInfo>,
+    /// The same instant on both clocks.
+    pub clock: ClockPair,
+    /// Bytes of the ring buffer.
+    pub ring_bytes: u64,
+    /// True if no swap device was in use at the start: every slot is known from its first event.
+    pub from_swapon: bool,
+}
+
+/// Facts about the recorded kernel.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct KernelInfo {
+    /// `uname -r`.
+    pub release: String,
+    /// `uname -m`.
+    pub machine: String,
+    /// Possible CPUs.
+    pub cpus: u32,
+    /// Page size in bytes.
+    pub page_size: u32,
+    /// Base-2 of slots per cluster is 9 with THP swap.
+    pub cluster_slots: u32,
+}
+
+/// One hook of the plan.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HookPlan {
+    /// Program name.
+    pub hook: String,
+    /// Kernel function, empty when none was found.
+    pub function: String,
+    /// `fentry`, `fexit`.
+    pub how: String,
+    /// What it makes visible.
+    pub shows: String,
+    /// `ok`, or `blind` with the reason.
+    pub state: HookState,
+    /// Why it is not used; empty when ok.
+    pub reason: String,
+}
+
+/// Whether a transition is visible.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HookState {
+    /// Attached.
+    Ok,
+    /// Derived from other hooks.
+    Inferred,
+    /// Not visible on this kernel.
+    #[default]
+    Blind,
+}
+
+/// A swap device.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DeviceInfo {
+    /// Swap type: the device number in swap entries.
+    pub dev: u8,
+    /// Path as in /proc/swaps.
+    pub name: String,
+    /// Usable pages.
+    pub pages: u64,
+    /// Pages in use when this was read.
+    pub used: u64,
+    /// Priority.
+    pub prio: i32,
+    /// The device of the virtual swap layer, without storage.
+    pub r#virtual: bool,
+}
+
+/// A memory cgroup.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CgroupInfo {
+    /// Kernel-private memcg id, as in the kernel's slot tables.
+    pub id: u16,
+    /// Inode of the cgroup directory, 0 if unknown.
+    pub inode: u64,
+    /// Path below the cgroup mount, `/` for the root.
+    pub path: String,
+}
+
+/// `CLOCK_MONOTONIC` and `CLOCK_REALTIME` at one instant, nanoseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ClockPair {
+    /// Nanoseconds since boot without suspend.
+    pub monotonic_ns: u64,
+    /// Nanoseconds since 1970-01-01 UTC.
+    pub realtime_ns: u64,
+}
+
+/// News in the course of a recording: replaces what the header said about the same device or cgroup.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Update {
+    /// Devices seen since the last update.
+    pub devices: Vec<DeviceInfo>,
+    /// Cgroups seen since the last update.
+    pub cgroups: Vec<CgroupInfo>,
+    /// Counters of the hooks so far.
+    pub hooks: Vec<HookTotals>,
+}
+
+/// Counters of one hook over all CPUs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HookTotals {
+    /// Program name.
+    pub hook: String,
+    /// Records put into the ring.
+    pub emitted: u64,
+    /// Records that found the ring full.
+    pub lost: u64,
+    /// Calls given up on a failed kernel read.
+    pub fault: u64,
+    /// Calls given up on a full map.
+    pub map_full: u64,
+    /// Runs the kernel skipped because the program was already running on that CPU.
+    pub recursion_misses: u64,
+}
+
+impl HookTotals {
+    /// Records that should be in the trace and are not.
+    pub const fn missing(&self) -> u64 {
+        self.lost + self.fault + self.map_full + self.recursion_misses
+    }
+}
+
+/// Last block of a file that was closed cleanly.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Trailer {
+    /// Records in the file, gaps not counted.
+    pub records: u64,
+    /// Records lost over the whole recording, all causes.
+    pub lost: u64,
+    /// Counters by hook.
+    pub hooks: Vec<HookTotals>,
+    /// The same instant on both clocks, at the end.
+    pub clock: ClockPair,
+    /// Why the recording ended: `duration`, `signal`, `command`, `input`.
+    pub reason: String,
+}

@@ -1,0 +1,296 @@
+//! Immutable values for views and reports: made by the collector, owned by the reader.
+
+use crate::meta::{Header, HookTotals};
+use serde::Serialize;
+use std::sync::Arc;
+
+/// Where a slot's data lives.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[repr(u8)]
+pub enum Backend {
+    /// Free, or in use with a place nobody told us yet (see `confirmed`).
+    #[default]
+    None = 0,
+    /// Only in the folio in the swap cache.
+    Folio = 1,
+    /// Nowhere: the page is all zeroes.
+    Zero = 2,
+    /// Compressed in zswap.
+    Zswap = 3,
+    /// On the device.
+    Phys = 4,
+}
+
+impl Backend {
+    /// All five in the order of their numbers.
+    pub const ALL: [Self; 5] = [Self::None, Self::Folio, Self::Zero, Self::Zswap, Self::Phys];
+
+    /// The word for it in JSON and on the screen.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Folio => "folio",
+            Self::Zero => "zero",
+            Self::Zswap => "zswap",
+            Self::Phys => "phys",
+        }
+    }
+}
+
+/// Slots in use by backend, indexed by `Backend as usize`; index 0 counts slots in use with unknown backend.
+pub type Mix = [u64; 5];
+
+/// Lists a cluster can be on (`enum swap_cluster_flags`).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[repr(u8)]
+pub enum List {
+    /// Off every list (being scanned), or not known.
+    #[default]
+    None = 0,
+    /// No slot in use.
+    Free = 1,
+    /// Partly used, last changed by a free.
+    Nonfull = 2,
+    /// Partly used, last changed by an allocation.
+    Frag = 3,
+    /// All slots in use.
+    Full = 4,
+    /// Waiting for a discard.
+    Discard = 5,
+}
+
+/// One cluster of a device.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct ClusterCell {
+    /// Slots in use by backend (as [`Mix`]).
+    pub mix: [u16; 5],
+    /// Slots in use that are not confirmed.
+    pub unconfirmed: u16,
+    /// List it is on.
+    pub list: List,
+    /// Order it serves.
+    pub order: u8,
+}
+
+impl ClusterCell {
+    /// Slots in use, 0 to 512.
+    pub fn used(&self) -> u16 {
+        self.mix.iter().sum()
+    }
+
+    /// Backend most slots have, `None` when the cluster is empty.
+    pub fn dominant(&self) -> Option<Backend> {
+        let (i, n) = self.mix.iter().enumerate().max_by_key(|(_, n)| **n)?;
+        (*n > 0).then(|| Backend::ALL[i])
+    }
+}
+
+/// A device with its clusters.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct DeviceView {
+    /// Swap type.
+    pub dev: u8,
+    /// Path, or `dev N` when nobody told it.
+    pub name: String,
+    /// Usable pages, 0 if unknown.
+    pub pages: u64,
+    /// Slots in use.
+    pub used: u64,
+    /// Slots in use by backend.
+    pub mix: Mix,
+    /// Priority.
+    pub prio: i32,
+    /// Device of the virtual swap layer.
+    pub r#virtual: bool,
+    /// False after swapoff.
+    pub active: bool,
+    /// Clusters by index.
+    #[serde(skip)]
+    pub clusters: Arc<Vec<ClusterCell>>,
+}
+
+/// A cgroup with slots.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct MemcgView {
+    /// Kernel-private id.
+    pub id: u16,
+    /// Path, or `#id`.
+    pub path: String,
+    /// Slots in use.
+    pub slots: u64,
+    /// Slots in use by backend.
+    pub mix: Mix,
+    /// Slots charged to `memory.swap`: all on a plain device, those with a physical slot on a virtual one.
+    pub charged: u64,
+    /// Compressed bytes in zswap, as far as lengths are known.
+    pub zswap_bytes: u64,
+}
+
+/// Things that take time.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[repr(usize)]
+pub enum LatencyKind {
+    /// Swap-in of a zero-filled folio.
+    LoadZero = 0,
+    /// Swap-in from zswap.
+    LoadZswap = 1,
+    /// Swap-in from the device, until the read completed.
+    LoadPhys = 2,
+    /// Store of a whole folio into zswap.
+    StoreZswap = 3,
+    /// Physical write, queued to completed.
+    WritePhys = 4,
+    /// Time a page spent in zswap, resolution 1 ms.
+    InZswap = 5,
+}
+
+impl LatencyKind {
+    /// All kinds in the order of their numbers.
+    pub const ALL: [Self; 6] =
+        [Self::LoadZero, Self::LoadZswap, Self::LoadPhys, Self::StoreZswap, Self::WritePhys, Self::InZswap];
+
+    /// Key in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::LoadZero => "load_zero",
+            Self::LoadZswap => "load_zswap",
+            Self::LoadPhys => "load_phys",
+            Self::StoreZswap => "store_zswap",
+            Self::WritePhys => "write_phys",
+            Self::InZswap => "in_zswap",
+        }
+    }
+}
+
+/// Percentiles of one kind, nanoseconds. Values are within 1 % (two significant digits of the histogram).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct Percentiles {
+    /// Median.
+    pub p50: u64,
+    /// 90th percentile.
+    pub p90: u64,
+    /// 99th percentile.
+    pub p99: u64,
+    /// 99.9th percentile.
+    pub p999: u64,
+    /// Largest.
+    pub max: u64,
+    /// Samples.
+    pub count: u64,
+}
+
+/// Pages counted as the kernel's vmstat counts them, since the start of the events.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct Totals {
+    /// Slots allocated.
+    pub alloc: u64,
+    /// Allocation requests refused (folios).
+    pub alloc_fail: u64,
+    /// Slots freed.
+    pub free: u64,
+    /// Pages stored in zswap (`zswpout`).
+    pub zswpout: u64,
+    /// Pages loaded from zswap (`zswpin`).
+    pub zswpin: u64,
+    /// Pages written back from zswap (`zswpwb`).
+    pub zswpwb: u64,
+    /// Pages queued to the device (`pswpout`).
+    pub pswpout: u64,
+    /// Pages read from the device (`pswpin`).
+    pub pswpin: u64,
+    /// Zero-filled pages swapped out (`swpout_zero`).
+    pub swpout_zero: u64,
+    /// Zero-filled pages swapped in (`swpin_zero`).
+    pub swpin_zero: u64,
+    /// Pages zswap refused.
+    pub zswap_reject: u64,
+    /// Pages whose writeout was refused.
+    pub writeout_reject: u64,
+    /// Pages whose I/O failed.
+    pub io_error: u64,
+}
+
+/// What is missing or uncertain.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Losses {
+    /// Records lost (ring full, faults, maps, recursion).
+    pub lost: u64,
+    /// Gap events seen.
+    pub gaps: u64,
+    /// Records that did not decode.
+    pub undecodable: u64,
+    /// Events that contradict the slot's state; the event won.
+    pub contradictions: u64,
+    /// Events that arrived after what they describe was over; ignored for the state.
+    pub inversions: u64,
+    /// Bounded tables that overflowed, entries dropped (latencies lose samples, never the slot map).
+    pub overflow: u64,
+}
+
+/// One point of the history: what held at the end of an interval and what happened in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Point {
+    /// End of the interval, `CLOCK_MONOTONIC` ns.
+    pub ts: u64,
+    /// Slots in use by backend at the end.
+    pub mix: Mix,
+    /// Difference of [`Totals`] in the interval.
+    pub delta: Totals,
+    /// Events in the interval.
+    pub events: u64,
+    /// Length of the interval in ns.
+    pub span_ns: u64,
+}
+
+/// The state at one instant. Cheap to clone and to send: big parts are behind `Arc`.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// Time of the last event, `CLOCK_MONOTONIC` ns.
+    pub ts: u64,
+    /// Time of the first event.
+    pub first_ts: u64,
+    /// The recording's own description.
+    pub header: Arc<Header>,
+    /// Events taken in.
+    pub events: u64,
+    /// Slots in use by backend, all devices that hold slots.
+    pub mix: Mix,
+    /// Slots in use and cached.
+    pub cached: u64,
+    /// Slots in use that are not confirmed.
+    pub unconfirmed: u64,
+    /// Compressed bytes in zswap as far as known.
+    pub zswap_bytes: u64,
+    /// Devices by number.
+    pub devices: Vec<DeviceView>,
+    /// Cgroups, most slots first.
+    pub memcgs: Vec<MemcgView>,
+    /// Page counts.
+    pub totals: Totals,
+    /// Latencies by kind, indexed by [`LatencyKind`].
+    pub latency: [Percentiles; 6],
+    /// Transition counts, `[from][to]` in slots, indexed by [`Backend`]; row and column 0 mean "free".
+    pub transitions: [[u64; 5]; 5],
+    /// Loss and doubt.
+    pub losses: Losses,
+    /// Counters by hook, empty where the source has none.
+    pub hooks: Vec<HookTotals>,
+    /// Bounded history, oldest first, one point per interval of event time.
+    pub history: Arc<Vec<Point>>,
+}
+
+impl Snapshot {
+    /// Slots in use.
+    pub fn used(&self) -> u64 {
+        self.mix.iter().sum()
+    }
+
+    /// Share of slots in use whose state is confirmed, 0.0 to 1.0 (1.0 when none is in use).
+    pub fn confirmed_share(&self) -> f64 {
+        let used = self.used();
+        if used == 0 { 1.0 } else { (used - self.unconfirmed.min(used)) as f64 / used as f64 }
+    }
+}

@@ -1,0 +1,1 @@
+//! Stand-in generator of records until the model drives it.

@@ -1,0 +1,56 @@
+//! Where events come from: the ring of this host, a trace (file or stream), or the generator.
+//!
+//! One trait; nothing downstream can tell which one it has.
+
+pub mod generator;
+
+use crate::decode::Event;
+use crate::meta::{Header, Trailer, Update};
+use std::time::Duration;
+
+/// Events and news since the last call, in order. Reused between calls so that no batch allocates.
+#[derive(Default, Debug)]
+pub struct Batch {
+    /// Events in kernel order, gaps in sequence.
+    pub events: Vec<Event>,
+    /// Devices, cgroups and counters that changed.
+    pub updates: Vec<Update>,
+    /// Records that did not decode (newer version or damage); counted, never guessed.
+    pub undecodable: u64,
+}
+
+impl Batch {
+    /// Empties the batch and keeps its memory.
+    pub fn clear(&mut self) {
+        self.events.clear();
+        self.updates.clear();
+        self.undecodable = 0;
+    }
+}
+
+/// What a poll found.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Polled {
+    /// The batch holds something, or nothing happened within the timeout.
+    More,
+    /// No more will come. The trailer is `None` when the input ended without one; `damage` says where and why.
+    End {
+        /// Totals of a cleanly closed recording.
+        trailer: Option<Trailer>,
+        /// Where the input stopped being readable, in words.
+        damage: Option<String>,
+    },
+}
+
+/// A stream of events with a description of itself.
+pub trait Source: Send {
+    /// Facts about the kernel, plan, devices and cgroups at the start.
+    fn header(&self) -> &Header;
+
+    /// Fills `batch` (after clearing it) with what is there, waiting at most `timeout` for the first event.
+    /// A batch is bounded: at most about 65,536 events.
+    ///
+    /// # Errors
+    /// Only for failures that end the source; damage in a trace is `Polled::End`.
+    fn poll(&mut self, batch: &mut Batch, timeout: Duration) -> anyhow::Result<Polled>;
+}
