@@ -1,0 +1,57 @@
+//! `cargo xtask bench`: figures mean nothing without the machine and the commit they were taken on.
+
+use crate::sh;
+use anyhow::Result;
+use std::process::Command;
+
+/// Options of `bench`.
+#[derive(clap::Args)]
+pub(crate) struct BenchArgs {
+    /// Only benchmarks whose name contains this
+    filter: Vec<String>,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &BenchArgs) -> Result<()> {
+    println!("machine: {}", machine());
+    println!("commit: {}", commit());
+    let mut cmd = sh::cargo();
+    cmd.args(["bench", "--package", "vswap-tui", "--benches", "--"]).args(&args.filter);
+    sh::run(&mut cmd)
+}
+
+/// CPU model and the number of CPUs we may use.
+fn machine() -> String {
+    let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    format!("{}, {cores} cores", model_name(&cpuinfo).unwrap_or("unknown CPU"))
+}
+
+fn model_name(cpuinfo: &str) -> Option<&str> {
+    cpuinfo
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(':').map(|(_, name)| name.trim()))
+}
+
+/// The commit, marked when files differ from it.
+fn commit() -> String {
+    let git = |args: &[&str]| sh::output(Command::new("git").current_dir(sh::root()).args(args));
+    match git(&["rev-parse", "--short=12", "HEAD"]) {
+        Ok(hash) => {
+            let changed = git(&["status", "--porcelain"]).is_ok_and(|out| !out.trim().is_empty());
+            format!("{}{}", hash.trim(), if changed { " (with changes)" } else { "" })
+        }
+        Err(_) => "not a git checkout".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cpu_model() {
+        assert_eq!(model_name("processor\t: 0\nmodel name\t: Some CPU @ 2GHz\n"), Some("Some CPU @ 2GHz"));
+        assert_eq!(model_name("Features: fp"), None);
+    }
+}
