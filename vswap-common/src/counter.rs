@@ -1,6 +1,6 @@
 //! Per-hook, per-CPU counters kept by the eBPF programs: loss is never silent.
 
-/// What one hook did on one CPU. Every call ends in exactly one of the first four.
+/// What one hook did on one CPU, in records.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[repr(C)]
 pub struct HookCounts {
@@ -8,9 +8,9 @@ pub struct HookCounts {
     pub emitted: u64,
     /// Records that found the ring full.
     pub lost: u64,
-    /// Calls given up because a kernel read failed.
+    /// Records given up because a kernel read failed.
     pub fault: u64,
-    /// Calls given up because a per-task map was full.
+    /// Records given up because a per-task map was full.
     pub map_full: u64,
 }
 

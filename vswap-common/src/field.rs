@@ -34,6 +34,20 @@ fields! {
     FolioFlags1 = "folio._flags_1",
     /// Bit number of `PG_head` in the flags: set on a large folio.
     PgHead = "pageflags.PG_head",
+    /// Offset of `struct folio.memcg_data`.
+    FolioMemcg = "folio.memcg_data",
+    /// Offset of `obj_cgroup.memcg` where a folio points to an `obj_cgroup` (member `is_root` exists), else missing.
+    ObjcgMemcg = "obj_cgroup.memcg",
+    /// Offset of the kernel-private id in `struct mem_cgroup`, int.
+    MemcgId = "mem_cgroup.id.id",
+    /// Offset of the `struct cgroup` pointer in `struct mem_cgroup`.
+    MemcgCgroup = "mem_cgroup.css.cgroup",
+    /// Offset of the parent `mem_cgroup`'s css pointer in `struct mem_cgroup`.
+    MemcgParent = "mem_cgroup.css.parent",
+    /// Offset of `cgroup.kn`.
+    CgroupKn = "cgroup.kn",
+    /// Offset of `kernfs_node.id`: the inode of the cgroup directory.
+    KnId = "kernfs_node.id",
     /// Offset of `swap_cluster_info.count`, u16.
     CiCount = "swap_cluster_info.count",
     /// Offset of `swap_cluster_info.flags`, u8.
@@ -74,6 +88,8 @@ fields! {
     BvecSize = "sizeof(bio_vec)",
     /// Offset of `bio_vec.bv_page`.
     BvecPage = "bio_vec.bv_page",
+    /// Offset of `bio_vec.bv_len`, bytes of data.
+    BvecLen = "bio_vec.bv_len",
     /// Position of the folio among the arguments of the writeout function.
     ArgWriteout = "folio argument of writeout",
     /// Position of the folio among the arguments of the physical write function.

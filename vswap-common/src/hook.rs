@@ -42,8 +42,6 @@ hooks! {
     StorePage = "store_page",
     /// A zswap entry is freed.
     ZswapFree = "zswap_free",
-    /// zswap load begins.
-    LoadEnter = "load_enter",
     /// zswap load over.
     LoadExit = "load_exit",
     /// Swap-in read begins, folio locked.
@@ -58,8 +56,8 @@ hooks! {
     ReadEnd = "read_end",
     /// swapon tells the device's struct.
     SwapOnSlot = "swapon_slot",
-    /// swapon returned.
-    SwapOnExit = "swapon_exit",
+    /// swapon is about to enable the device: no slot of it is in use yet.
+    SwapOn = "swapon",
     /// swapoff of a device completed.
     SwapOff = "swapoff",
     /// Cluster moves to another list, under the cluster lock.

@@ -10,7 +10,8 @@ pub enum Kind {
     Alloc = 2,
     /// No slot for a folio (`folio_alloc_swap` failed). `val` = negative errno, `entry` = 0.
     AllocFail = 3,
-    /// Owner of the slots decided (`__mem_cgroup_try_charge_swap`). `memcg` = id, `val` = 0 or negative errno.
+    /// Owner of the slots decided (`__mem_cgroup_try_charge_swap`). `memcg` = id, `val` = 0 or negative errno,
+    /// `arg` = inode of the owner's cgroup directory, 0 if unknown.
     Charge = 4,
     /// A folio for slots already in use entered the swap cache: swap-in, readahead or zswap writeback.
     CacheAdd = 5,
@@ -30,7 +31,7 @@ pub enum Kind {
     ZswapPage = 12,
     /// A zswap entry was freed (`zswap_entry_free`): load, writeback, replacement or invalidation.
     ZswapFree = 13,
-    /// Swap-in served from zswap. `arg` = duration of `zswap_load` in ns.
+    /// Swap-in served from zswap. `arg` = ns since `swap_read_folio` began.
     LoadZswap = 14,
     /// Swap-in served by zero-filling. `arg` = duration of `swap_read_folio` in ns.
     LoadZero = 15,
@@ -44,11 +45,13 @@ pub enum Kind {
     WriteEnd = 19,
     /// Physical read finished. Flag `FAILED`: the folio is not up to date.
     ReadEnd = 20,
-    /// Device `entry.dev` in use. `arg` = pages, `entry.off` = slots with header, `val` = priority, flags = `SWP_*`.
+    /// Device `entry.dev` is about to be used, all slots free. `arg` = usable pages, `entry.off` = slots with
+    /// header, flags = low bits of the device's `SWP_*` flags.
     SwapOn = 21,
     /// Device `entry.dev` no longer in use, all its slots free.
     SwapOff = 22,
     /// The cluster at `entry` moved to list `val` (`enum swap_cluster_flags`) with `order` (`move_cluster`).
+    /// `arg` = usable pages of the device.
     ClusterMove = 23,
 }
 

@@ -1,0 +1,55 @@
+//! Devices come and go.
+
+use crate::emit::{Draft, emit, fault, map_full};
+use crate::{layout, scratch};
+use aya_ebpf::macros::{fentry, fexit};
+use aya_ebpf::programs::{FEntryContext, FExitContext};
+use aya_log_ebpf::debug;
+use vswap_common::{Entry, Field, Hook, Kind};
+
+/// `swap_cluster_setup_bad_slot(si, ..)`: called inside swapon for the header slot at least; tells the struct.
+#[fentry]
+pub fn swapon_slot(ctx: FEntryContext) -> u32 {
+    match scratch::current_or_new() {
+        Some(task) => task.device = ctx.arg(0),
+        None => map_full(Hook::SwapOnSlot),
+    }
+    0
+}
+
+/// `int zswap_swapon(type, nr)` returned: the device is set up and not yet enabled, so this record precedes every
+/// allocation on it.
+#[fexit]
+pub fn swapon(ctx: FExitContext) -> u32 {
+    let ret: i32 = ctx.arg(2);
+    let si = match scratch::current() {
+        Some(task) => core::mem::replace(&mut task.device, 0),
+        None => 0,
+    };
+    debug!(&ctx, "swapon: device {} returned {}", ctx.arg::<u32>(0), ret);
+    if ret == 0 && describe(si, ctx.arg::<u32>(0) as u8).is_none() {
+        fault(Hook::SwapOn);
+    }
+    0
+}
+
+#[inline(always)]
+fn describe(si: u64, dev: u8) -> Option<()> {
+    let max: u32 = layout::read(si, Field::SiMax)?;
+    let pages: u32 = layout::read(si, Field::SiPages)?;
+    let swp_flags: u64 = layout::read(si, Field::SiFlags)?;
+    let mut draft = Draft::new(Kind::SwapOn, Entry::new(dev, u64::from(max)).0, 0, 0);
+    draft.arg = u64::from(pages);
+    draft.flags = swp_flags as u16;
+    emit(Hook::SwapOn, &draft);
+    Some(())
+}
+
+/// `zswap_swapoff(type)`: the device is empty (or swapon failed after `zswap_swapon`).
+#[fentry]
+pub fn swapoff(ctx: FEntryContext) -> u32 {
+    let dev = ctx.arg::<u32>(0) as u8;
+    debug!(&ctx, "swapoff: device {}", dev);
+    emit(Hook::SwapOff, &Draft::new(Kind::SwapOff, Entry::new(dev, 0).0, 0, 0));
+    0
+}

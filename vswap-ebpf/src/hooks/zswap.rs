@@ -1,0 +1,190 @@
+//! Writeout decisions and zswap: zero-filled, stored, refused, loaded, freed.
+
+use crate::emit::{Draft, emit, fault, map_full, now};
+use crate::layout;
+use crate::scratch::{self, OUT, OUT_DONE, READ, READ_ASKED, STORE};
+use aya_ebpf::macros::{fentry, fexit};
+use aya_ebpf::programs::{FEntryContext, FExitContext};
+use vswap_common::{Field, Hook, Kind, flags};
+
+const ENOENT: i32 = -2;
+
+/// `int swap_writeout(.., folio, ..)` begins: the folio is locked, its entry is stable.
+#[fentry]
+pub fn writeout_enter(ctx: FEntryContext) -> u32 {
+    let folio: u64 = if layout::value(Field::ArgWriteout) == 0 { ctx.arg(0) } else { ctx.arg(1) };
+    let Some(folio) = layout::folio(folio) else {
+        fault(Hook::WriteoutEnter);
+        return 0;
+    };
+    let Some(task) = scratch::current_or_new() else {
+        map_full(Hook::WriteoutEnter);
+        return 0;
+    };
+    task.out_entry = folio.entry;
+    task.out_order = folio.order;
+    task.out_ts = now();
+    task.state = (task.state & !OUT_DONE) | OUT;
+    0
+}
+
+/// `swap_writeout` returned. The folio is unlocked unless refused: the record is about the entry seen at the begin,
+/// and `arg` lets the collector notice when the slots were given up meanwhile.
+#[fexit]
+pub fn writeout_exit(ctx: FExitContext) -> u32 {
+    let ret: i32 = ctx.arg(2);
+    let Some(task) = scratch::current() else { return 0 };
+    if task.state & OUT == 0 {
+        return 0;
+    }
+    let done = task.state & OUT_DONE != 0;
+    task.state &= !(OUT | OUT_DONE);
+    let kind = match (ret, done) {
+        (0, false) => Kind::Zero,
+        (0, true) => return 0,
+        _ => Kind::WriteoutReject,
+    };
+    let mut draft = Draft::new(kind, task.out_entry, 1 << (task.out_order & 15), task.out_order);
+    draft.val = ret;
+    draft.arg = now() - task.out_ts;
+    emit(Hook::WriteoutExit, &draft);
+    0
+}
+
+/// `bool zswap_store(folio)` begins.
+#[fentry]
+pub fn store_enter(ctx: FEntryContext) -> u32 {
+    let Some(folio) = layout::folio(ctx.arg(0)) else {
+        fault(Hook::StoreEnter);
+        return 0;
+    };
+    let Some(task) = scratch::current_or_new() else {
+        map_full(Hook::StoreEnter);
+        return 0;
+    };
+    task.store_entry = folio.entry;
+    task.store_order = folio.order;
+    task.store_ts = now();
+    task.stored = 0;
+    task.len = 0;
+    task.state |= STORE | OUT_DONE;
+    0
+}
+
+/// `zswap_store` returned; the caller still holds the folio lock. True means every page is stored, false that zswap
+/// holds nothing for these slots any more.
+#[fexit]
+pub fn store_exit(ctx: FExitContext) -> u32 {
+    let stored = ctx.arg::<u64>(1) as u8 != 0;
+    let Some(task) = scratch::current() else { return 0 };
+    if task.state & STORE == 0 {
+        return 0;
+    }
+    task.state &= !STORE;
+    let kind = if stored { Kind::ZswapStore } else { Kind::ZswapReject };
+    let mut draft = Draft::new(kind, task.store_entry, 1 << (task.store_order & 15), task.store_order);
+    if task.store_order == 0 {
+        draft.val = task.len as i32;
+    }
+    draft.arg = now() - task.store_ts;
+    emit(Hook::StoreExit, &draft);
+    0
+}
+
+/// `obj_cgroup_charge_zswap(objcg, size)`: once per stored page, in page order, inside `zswap_store`. The length of
+/// an order-0 folio travels in the record of its exit, that of each page of a large one in a record of its own.
+#[fentry]
+pub fn store_page(ctx: FEntryContext) -> u32 {
+    let size: u64 = ctx.arg(1);
+    let Some(task) = scratch::current() else { return 0 };
+    if task.state & STORE == 0 {
+        return 0;
+    }
+    task.len = size as u32;
+    if task.store_order > 0 {
+        let mut draft = Draft::new(Kind::ZswapPage, task.store_entry + u64::from(task.stored), 1, 0);
+        draft.val = size as i32;
+        emit(Hook::StorePage, &draft);
+        task.stored += 1;
+    }
+    0
+}
+
+/// `zswap_entry_free(entry)`: every way out of zswap.
+#[fentry]
+pub fn zswap_free(ctx: FEntryContext) -> u32 {
+    let at: u64 = ctx.arg(0);
+    let (Some(entry), Some(len)) =
+        (layout::read::<u64>(at, Field::ZswapEntry), layout::read::<u32>(at, Field::ZswapLength))
+    else {
+        fault(Hook::ZswapFree);
+        return 0;
+    };
+    let mut draft = Draft::new(Kind::ZswapFree, entry, 1, 0);
+    draft.val = len as i32;
+    if let Some(task) = scratch::current() {
+        if task.state & STORE != 0 {
+            draft.flags |= flags::IN_STORE;
+        } else if task.state & READ != 0 {
+            draft.flags |= flags::IN_LOAD;
+        }
+    }
+    emit(Hook::ZswapFree, &draft);
+    0
+}
+
+/// `swap_read_folio(.., folio, ..)` begins: locked, in the swap cache.
+#[fentry]
+pub fn read_enter(ctx: FEntryContext) -> u32 {
+    let folio: u64 = if layout::value(Field::ArgRead) == 0 { ctx.arg(0) } else { ctx.arg(1) };
+    let Some(folio) = layout::folio(folio) else {
+        fault(Hook::ReadEnter);
+        return 0;
+    };
+    let Some(task) = scratch::current_or_new() else {
+        map_full(Hook::ReadEnter);
+        return 0;
+    };
+    task.read_entry = folio.entry;
+    task.read_order = folio.order;
+    task.read_ts = now();
+    task.state = (task.state & !READ_ASKED) | READ;
+    0
+}
+
+/// `int zswap_load(folio)` returned. `-ENOENT`: not in zswap, the read from the device is not yet submitted.
+#[fexit]
+pub fn load_exit(ctx: FExitContext) -> u32 {
+    let ret: i32 = ctx.arg(1);
+    let Some(task) = scratch::current() else { return 0 };
+    if task.state & READ == 0 {
+        return 0;
+    }
+    task.state |= READ_ASKED;
+    let kind = match ret {
+        0 => Kind::LoadZswap,
+        ENOENT => Kind::LoadPhys,
+        _ => Kind::LoadFail,
+    };
+    let mut draft = Draft::new(kind, task.read_entry, 1 << (task.read_order & 15), task.read_order);
+    draft.val = ret;
+    draft.arg = now() - task.read_ts;
+    emit(Hook::LoadExit, &draft);
+    0
+}
+
+/// `swap_read_folio` returned without asking zswap: the folio was zero-filled.
+#[fexit]
+pub fn read_exit(_ctx: FExitContext) -> u32 {
+    let Some(task) = scratch::current() else { return 0 };
+    let asked = task.state & READ_ASKED != 0;
+    let ours = task.state & READ != 0;
+    task.state &= !(READ | READ_ASKED);
+    if ours && !asked {
+        let mut draft =
+            Draft::new(Kind::LoadZero, task.read_entry, 1 << (task.read_order & 15), task.read_order);
+        draft.arg = now() - task.read_ts;
+        emit(Hook::ReadExit, &draft);
+    }
+    0
+}

@@ -1,0 +1,24 @@
+//! The maps, and the only place that names them.
+
+use crate::scratch::Task;
+use aya_ebpf::macros::map;
+use aya_ebpf::maps::{LruHashMap, PerCpuArray, RingBuf};
+use vswap_common::HookCounts;
+use vswap_common::counter::CpuState;
+use vswap_common::hook::HOOKS;
+
+/// One ring for all CPUs: reservation order is the order of the cluster lock. Size set by user space.
+#[map]
+pub static RING: RingBuf = RingBuf::with_byte_size(16 << 20, 0);
+
+/// Counters by hook number.
+#[map]
+pub static COUNTS: PerCpuArray<HookCounts> = PerCpuArray::with_max_entries(HOOKS as u32, 0);
+
+/// Running numbers of each CPU, one element.
+#[map]
+pub static CPUS: PerCpuArray<CpuState> = PerCpuArray::with_max_entries(1, 0);
+
+/// What a thread is in the middle of, by thread id. LRU: a thread that died in the middle leaves by itself.
+#[map]
+pub static TASKS: LruHashMap<u32, Task> = LruHashMap::with_max_entries(16384, 0);

@@ -1,0 +1,96 @@
+//! What a thread is in the middle of: set by the hook at a function's entry, used by the one at its exit.
+
+use crate::maps::TASKS;
+use aya_ebpf::helpers::bpf_get_current_pid_tgid;
+
+/// `swap_writeout` runs.
+pub const OUT: u32 = 1 << 0;
+/// Inside it, the folio was stored, written or freed: it is not zero-filled.
+pub const OUT_DONE: u32 = 1 << 1;
+/// `zswap_store` runs.
+pub const STORE: u32 = 1 << 2;
+/// `swap_read_folio` runs.
+pub const READ: u32 = 1 << 3;
+/// Inside it, zswap was asked: the folio is not zero-filled.
+pub const READ_ASKED: u32 = 1 << 4;
+
+/// State of one thread. Times are `CLOCK_MONOTONIC` nanoseconds.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Task {
+    /// Cluster of the last allocation, for reading the owner after the charge.
+    pub alloc_ci: u64,
+    /// Entry of the last allocation.
+    pub alloc_entry: u64,
+    /// Folio entry, begin of the running `swap_writeout`.
+    pub out_entry: u64,
+    /// Begin of the running `swap_writeout`.
+    pub out_ts: u64,
+    /// Folio entry of the running `zswap_store`.
+    pub store_entry: u64,
+    /// Begin of the running `zswap_store`.
+    pub store_ts: u64,
+    /// Folio entry of the running `swap_read_folio`.
+    pub read_entry: u64,
+    /// Begin of the running `swap_read_folio`.
+    pub read_ts: u64,
+    /// Struct of the device being switched on.
+    pub device: u64,
+    /// Bits above.
+    pub state: u32,
+    /// Compressed bytes of the last stored page.
+    pub len: u32,
+    /// Pages stored so far by the running `zswap_store`.
+    pub stored: u32,
+    /// Order of the folio of the running `swap_writeout`.
+    pub out_order: u8,
+    /// Order of the folio of the running `zswap_store`.
+    pub store_order: u8,
+    /// Order of the folio of the running `swap_read_folio`.
+    pub read_order: u8,
+    /// No padding.
+    pub _reserved: u8,
+}
+
+const EMPTY: Task = Task {
+    alloc_ci: 0,
+    alloc_entry: 0,
+    out_entry: 0,
+    out_ts: 0,
+    store_entry: 0,
+    store_ts: 0,
+    read_entry: 0,
+    read_ts: 0,
+    device: 0,
+    state: 0,
+    len: 0,
+    stored: 0,
+    out_order: 0,
+    store_order: 0,
+    read_order: 0,
+    _reserved: 0,
+};
+
+/// Id of the running thread.
+#[inline(always)]
+pub fn tid() -> u32 {
+    bpf_get_current_pid_tgid() as u32
+}
+
+/// State of the running thread if it has any.
+#[inline(always)]
+pub fn current() -> Option<&'static mut Task> {
+    let p = TASKS.get_ptr_mut(tid())?;
+    // SAFETY: map values live as long as the programs, and an element belongs to the running thread alone: no other
+    // thread uses its key, and hooks in interrupts do not use this map.
+    unsafe { p.as_mut() }
+}
+
+/// State of the running thread, made if it has none; `None` if the map is full.
+#[inline(always)]
+pub fn current_or_new() -> Option<&'static mut Task> {
+    if TASKS.get_ptr_mut(tid()).is_none() {
+        TASKS.insert(tid(), EMPTY, 0).ok()?;
+    }
+    current()
+}
