@@ -1,1 +1,11 @@
-//! See the crate head for the place of this stage.
+//! What the running kernel offers: facts read below a root folder, and the pure function from facts to a plan.
+
+pub mod btf;
+pub mod facts;
+pub mod hooks;
+pub mod layout;
+pub mod plan;
+pub mod symbols;
+
+pub use facts::Facts;
+pub use plan::{Plan, PlannedHook, plan};

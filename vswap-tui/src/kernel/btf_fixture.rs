@@ -1,0 +1,173 @@
+//! BTF blobs of our own making for tests: a description in Rust, not a dump of any kernel.
+
+/// Writes BTF type by type.
+#[derive(Default)]
+pub struct Builder {
+    types: Vec<u8>,
+    strings: Vec<u8>,
+    count: u32,
+}
+
+impl Builder {
+    /// An empty blob with one 4-byte `int` as type 1.
+    pub fn new() -> Self {
+        let mut b = Self { strings: vec![0], ..Self::default() };
+        b.raw("int", 1, 0, 4, &[0x0100_0020]);
+        b
+    }
+
+    fn name(&mut self, s: &str) -> u32 {
+        if s.is_empty() {
+            return 0;
+        }
+        let at = self.strings.len() as u32;
+        self.strings.extend_from_slice(s.as_bytes());
+        self.strings.push(0);
+        at
+    }
+
+    fn raw(&mut self, name: &str, kind: u32, vlen: usize, size_or_type: u32, rest: &[u32]) -> u32 {
+        let name = self.name(name);
+        for v in [name, kind << 24 | vlen as u32, size_or_type] {
+            self.types.extend_from_slice(&v.to_le_bytes());
+        }
+        for v in rest {
+            self.types.extend_from_slice(&v.to_le_bytes());
+        }
+        self.count += 1;
+        self.count
+    }
+
+    /// A struct of `size` bytes with members (name, type, byte offset).
+    pub fn structure(&mut self, name: &str, size: u32, members: &[(&str, u32, u32)]) -> u32 {
+        let rest: Vec<u32> = members.iter().flat_map(|(n, t, off)| [self.name(n), *t, off * 8]).collect();
+        self.raw(name, 4, members.len(), size, &rest)
+    }
+
+    /// A pointer.
+    pub fn pointer(&mut self, to: u32) -> u32 {
+        self.raw("", 2, 0, to, &[])
+    }
+
+    /// A typedef.
+    pub fn typedef(&mut self, name: &str, to: u32) -> u32 {
+        self.raw(name, 8, 0, to, &[])
+    }
+
+    /// An array of `len` elements.
+    pub fn array(&mut self, of: u32, len: u32) -> u32 {
+        self.raw("", 3, 0, 0, &[of, 1, len])
+    }
+
+    /// An enum.
+    pub fn enumeration(&mut self, name: &str, values: &[(&str, u32)]) -> u32 {
+        let rest: Vec<u32> = values.iter().flat_map(|(n, v)| [self.name(n), *v]).collect();
+        self.raw(name, 6, values.len(), 4, &rest)
+    }
+
+    /// A function with arguments of these types.
+    pub fn func(&mut self, name: &str, args: &[u32], ret: u32) -> u32 {
+        let rest: Vec<u32> = args.iter().flat_map(|t| [0, *t]).collect();
+        let proto = self.raw("", 13, args.len(), ret, &rest);
+        self.raw(name, 12, 0, proto, &[])
+    }
+
+    /// The finished blob.
+    pub fn build(self) -> Vec<u8> {
+        let mut out = vec![0x9f, 0xeb, 1, 0];
+        for v in [24, 0, self.types.len() as u32, self.types.len() as u32, self.strings.len() as u32] {
+            out.extend_from_slice(&v.to_le_bytes());
+        }
+        out.extend_from_slice(&self.types);
+        out.extend_from_slice(&self.strings);
+        out
+    }
+}
+
+/// Description of the swap table generation with owners in the cluster (Linux 7.2/7.3), I/O batched as in 7.3.
+/// Offsets are invented: a test that passes with them cannot have guessed.
+pub fn swap_table_memcg() -> Builder {
+    let mut b = Builder::new();
+    let int = 1;
+    let void_ptr = b.pointer(0);
+    let inner = b.structure("", 16, &[("private", void_ptr, 0), ("swap", int, 0)]);
+    let folio = b.structure(
+        "folio",
+        192,
+        &[("flags", int, 0), ("", inner, 56), ("_flags_1", int, 72), ("memcg_data", int, 88)],
+    );
+    let folio_p = b.pointer(folio);
+    b.enumeration("pageflags", &[("PG_locked", 0), ("PG_head", 9)]);
+    let ids = b.array(int, 512);
+    b.structure("swap_memcg_table", 1024, &[("id", ids, 0)]);
+    let words = b.array(int, 512);
+    b.structure("swap_table", 4096, &[("entries", words, 0)]);
+    let ci = b.structure(
+        "swap_cluster_info",
+        80,
+        &[
+            ("count", int, 12),
+            ("flags", int, 14),
+            ("order", int, 15),
+            ("table", void_ptr, 24),
+            ("extend_table", void_ptr, 32),
+            ("memcg_table", void_ptr, 40),
+        ],
+    );
+    let ci_p = b.pointer(ci);
+    let ops = b.structure("swap_ops", 8, &[]);
+    let ops_p = b.pointer(ops);
+    let si = b.structure(
+        "swap_info_struct",
+        512,
+        &[
+            ("flags", int, 8),
+            ("prio", int, 20),
+            ("type", int, 64),
+            ("max", int, 68),
+            ("cluster_info", ci_p, 96),
+            ("pages", int, 400),
+            ("ops", ops_p, 480),
+        ],
+    );
+    let si_p = b.pointer(si);
+    let ze = b.structure("zswap_entry", 64, &[("swpentry", int, 16), ("length", int, 28)]);
+    let ze_p = b.pointer(ze);
+    let bvec = b.structure("bio_vec", 24, &[("bv_page", void_ptr, 8), ("bv_len", int, 16)]);
+    let bvecs = b.array(bvec, 32);
+    let sio = b.structure("swap_iocb", 1000, &[("bvecs", bvecs, 100), ("nr_bvecs", int, 990)]);
+    let sio_p = b.pointer(sio);
+    let ctx = b.structure("swap_io_ctx", 16, &[]);
+    let ctx_p = b.pointer(ctx);
+    let kn = b.structure("kernfs_node", 128, &[("id", int, 104)]);
+    let kn_p = b.pointer(kn);
+    let cgroup = b.structure("cgroup", 512, &[("kn", kn_p, 208)]);
+    let cgroup_p = b.pointer(cgroup);
+    let css = b.structure("cgroup_subsys_state", 64, &[("cgroup", cgroup_p, 0), ("parent", void_ptr, 48)]);
+    let id = b.structure("mem_cgroup_private_id", 8, &[("id", int, 0)]);
+    let memcg = b.structure("mem_cgroup", 512, &[("css", css, 0), ("id", id, 240)]);
+    let memcg_p = b.pointer(memcg);
+    let objcg = b.structure("obj_cgroup", 64, &[("memcg", memcg_p, 24), ("is_root", int, 60)]);
+    let objcg_p = b.pointer(objcg);
+    let entry = b.structure("", 8, &[("val", int, 0)]);
+    let entry = b.typedef("swp_entry_t", entry);
+    b.func("__swap_cache_do_add_folio", &[ci_p, folio_p, entry], 0);
+    b.func("__swap_cache_do_del_folio", &[ci_p, folio_p, entry, void_ptr], 0);
+    b.func("__swap_cluster_free_entries", &[si_p, ci_p, int, int], 0);
+    b.func("__mem_cgroup_try_charge_swap", &[folio_p], int);
+    b.func("folio_alloc_swap", &[folio_p], int);
+    b.func("swap_writeout", &[ctx_p, folio_p], int);
+    b.func("zswap_store", &[folio_p], int);
+    b.func("obj_cgroup_charge_zswap", &[objcg_p, int], 0);
+    b.func("zswap_entry_free", &[ze_p], 0);
+    b.func("zswap_load", &[folio_p], int);
+    b.func("swap_read_folio", &[ctx_p, folio_p], 0);
+    b.func("__swap_writepage", &[ctx_p, folio_p], 0);
+    b.func("swap_write_end", &[sio_p, int], 0);
+    b.func("swap_read_end", &[sio_p, int], 0);
+    b.func("swap_cluster_setup_bad_slot", &[si_p, ci_p, int, int], int);
+    b.func("zswap_swapon", &[int, int], int);
+    b.func("zswap_swapoff", &[int], 0);
+    b.func("move_cluster", &[si_p, ci_p, void_ptr, int], 0);
+    b
+}

@@ -1,0 +1,265 @@
+//! The table of hooks: where each may attach, with which arguments, and what it makes visible. Data, no logic.
+//!
+//! A kernel generation that does something elsewhere gets one more [`Alternative`]; nothing else changes.
+
+use vswap_common::{Field, Hook};
+
+/// Type of tracing program.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum How {
+    /// At the function's entry.
+    Fentry,
+    /// At its return.
+    Fexit,
+}
+
+impl How {
+    /// Word for it in the plan.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fentry => "fentry",
+            Self::Fexit => "fexit",
+        }
+    }
+}
+
+/// One place a hook can attach to.
+#[derive(Clone, Copy, Debug)]
+pub struct Alternative {
+    /// Kernel function.
+    pub function: &'static str,
+    /// Types of its arguments in order; `_` is any. The number must be exact.
+    pub args: &'static [&'static str],
+    /// Fields of the layout the program reads there.
+    pub fields: &'static [Field],
+}
+
+/// A hook with its places in order of preference.
+#[derive(Clone, Copy, Debug)]
+pub struct Spec {
+    /// Number and program.
+    pub hook: Hook,
+    /// Entry or exit.
+    pub how: How,
+    /// What it makes visible.
+    pub shows: &'static str,
+    /// Without it no slot map is possible.
+    pub vital: bool,
+    /// Places.
+    pub alternatives: &'static [Alternative],
+}
+
+const FOLIO: &[Field] = &[Field::FolioSwap, Field::FolioFlags, Field::FolioFlags1, Field::PgHead];
+const CACHE: &[Field] = &[
+    Field::FolioSwap,
+    Field::FolioFlags,
+    Field::FolioFlags1,
+    Field::PgHead,
+    Field::CiTable,
+    Field::ClusterSlots,
+    Field::ZeroInWord,
+];
+const CLUSTER: &[Field] = &[Field::SiType, Field::SiClusters, Field::CiSize, Field::ClusterSlots];
+const BATCH: &[Field] = &[
+    Field::SioBvecs,
+    Field::SioCount,
+    Field::BvecSize,
+    Field::BvecPage,
+    Field::BvecLen,
+    Field::FolioSwap,
+    Field::FolioFlags,
+    Field::FolioFlags1,
+    Field::PgHead,
+];
+
+macro_rules! spec {
+    ($hook:ident, $how:ident, $vital:literal, $shows:literal, $function:literal, $args:expr, $fields:expr) => {
+        Spec {
+            hook: Hook::$hook,
+            how: How::$how,
+            shows: $shows,
+            vital: $vital,
+            alternatives: &[Alternative { function: $function, args: $args, fields: $fields }],
+        }
+    };
+}
+
+/// All hooks in the order of [`Hook`]. Signatures as in Linux 7.3; 7.2 differs in the I/O functions.
+pub const SPECS: &[Spec] = &[
+    spec!(
+        CacheAdd,
+        Fentry,
+        true,
+        "allocation, swap-in into the cache",
+        "__swap_cache_do_add_folio",
+        &["swap_cluster_info *", "folio *", "swp_entry_t"],
+        CACHE
+    ),
+    spec!(
+        CacheDel,
+        Fentry,
+        true,
+        "folio leaves the swap cache",
+        "__swap_cache_do_del_folio",
+        &["swap_cluster_info *", "folio *", "swp_entry_t", "_"],
+        CACHE
+    ),
+    spec!(
+        Free,
+        Fentry,
+        true,
+        "slots become free",
+        "__swap_cluster_free_entries",
+        &["swap_info_struct *", "swap_cluster_info *", "_", "_"],
+        CLUSTER
+    ),
+    spec!(
+        Charge,
+        Fexit,
+        false,
+        "owner cgroup at allocation",
+        "__mem_cgroup_try_charge_swap",
+        &["folio *"],
+        &[Field::FolioSwap, Field::FolioFlags, Field::FolioFlags1, Field::PgHead, Field::CiMemcg]
+    ),
+    spec!(
+        AllocExit,
+        Fexit,
+        false,
+        "refused allocations",
+        "folio_alloc_swap",
+        &["folio *"],
+        &[Field::FolioFlags, Field::FolioFlags1, Field::PgHead]
+    ),
+    spec!(
+        WriteoutEnter,
+        Fentry,
+        false,
+        "begin of a writeout",
+        "swap_writeout",
+        &["_", "_"],
+        &[Field::ArgWriteout, Field::FolioSwap, Field::FolioFlags, Field::FolioFlags1, Field::PgHead]
+    ),
+    spec!(
+        WriteoutExit,
+        Fexit,
+        false,
+        "zero-filled folios, refused writeouts",
+        "swap_writeout",
+        &["_", "_"],
+        &[Field::ArgWriteout]
+    ),
+    spec!(StoreEnter, Fentry, false, "begin of a zswap store", "zswap_store", &["folio *"], FOLIO),
+    spec!(StoreExit, Fexit, false, "stored in zswap, or refused by it", "zswap_store", &["folio *"], &[]),
+    spec!(
+        StorePage,
+        Fentry,
+        false,
+        "compressed size of each page",
+        "obj_cgroup_charge_zswap",
+        &["obj_cgroup *", "_"],
+        &[]
+    ),
+    spec!(
+        ZswapFree,
+        Fentry,
+        false,
+        "data leaves zswap",
+        "zswap_entry_free",
+        &["zswap_entry *"],
+        &[Field::ZswapEntry, Field::ZswapLength]
+    ),
+    spec!(LoadExit, Fexit, false, "swap-in from zswap or from the device", "zswap_load", &["folio *"], &[]),
+    spec!(
+        ReadEnter,
+        Fentry,
+        false,
+        "begin of a swap-in",
+        "swap_read_folio",
+        &["_", "_"],
+        &[Field::ArgRead, Field::FolioSwap, Field::FolioFlags, Field::FolioFlags1, Field::PgHead]
+    ),
+    spec!(
+        ReadExit,
+        Fexit,
+        false,
+        "swap-in of zero-filled folios",
+        "swap_read_folio",
+        &["_", "_"],
+        &[Field::ArgRead]
+    ),
+    spec!(
+        Write,
+        Fentry,
+        false,
+        "physical write, zswap writeback",
+        "__swap_writepage",
+        &["_", "_"],
+        &[Field::ArgWrite, Field::FolioSwap, Field::FolioFlags, Field::FolioFlags1, Field::PgHead]
+    ),
+    spec!(
+        WriteEnd,
+        Fentry,
+        false,
+        "physical write completed or failed",
+        "swap_write_end",
+        &["swap_iocb *", "_"],
+        BATCH
+    ),
+    spec!(
+        ReadEnd,
+        Fentry,
+        false,
+        "physical read completed or failed",
+        "swap_read_end",
+        &["swap_iocb *", "_"],
+        BATCH
+    ),
+    spec!(
+        SwapOnSlot,
+        Fentry,
+        false,
+        "swapon: the device's struct",
+        "swap_cluster_setup_bad_slot",
+        &["swap_info_struct *", "_", "_", "_"],
+        &[]
+    ),
+    spec!(
+        SwapOn,
+        Fexit,
+        false,
+        "swapon: a device comes",
+        "zswap_swapon",
+        &["_", "_"],
+        &[Field::SiMax, Field::SiPages, Field::SiFlags]
+    ),
+    spec!(SwapOff, Fentry, false, "swapoff: a device goes", "zswap_swapoff", &["_"], &[]),
+    spec!(
+        ClusterMove,
+        Fentry,
+        false,
+        "list of each cluster",
+        "move_cluster",
+        &["swap_info_struct *", "swap_cluster_info *", "_", "_"],
+        &[
+            Field::SiType,
+            Field::SiClusters,
+            Field::SiPages,
+            Field::CiSize,
+            Field::CiOrder,
+            Field::ClusterSlots
+        ]
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_spec_for_each_hook_in_order() {
+        let hooks: Vec<Hook> = SPECS.iter().map(|s| s.hook).collect();
+        assert_eq!(hooks, Hook::ALL);
+        assert!(SPECS.iter().all(|s| !s.alternatives.is_empty() && !s.shows.is_empty()));
+    }
+}

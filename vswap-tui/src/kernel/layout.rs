@@ -1,0 +1,141 @@
+//! From BTF to the layout: every field of [`vswap_common::Field`] read from the running kernel, none assumed.
+
+use super::btf::Btf;
+use vswap_common::{Field, Layout};
+
+/// Resolves all fields; what this kernel does not have stays missing.
+pub fn resolve(btf: &Btf) -> Layout {
+    let mut layout = Layout::EMPTY;
+    for &field in Field::ALL {
+        if let Some(value) = value_of(btf, field) {
+            layout.set(field, value);
+        }
+    }
+    layout
+}
+
+fn value_of(btf: &Btf, field: Field) -> Option<u32> {
+    let member = |s: &str, path: &str| btf.member(s, path).map(|m| m.offset);
+    match field {
+        Field::FolioSwap => member("folio", "swap"),
+        Field::FolioFlags => member("folio", "flags"),
+        Field::FolioFlags1 => member("folio", "_flags_1"),
+        Field::PgHead => u32::try_from(btf.enum_value("pageflags", "PG_head")?).ok(),
+        Field::FolioMemcg => member("folio", "memcg_data"),
+        // Since 7.1 a folio always points to an obj_cgroup; `is_root` came with that change.
+        Field::ObjcgMemcg => {
+            btf.member("obj_cgroup", "is_root")?;
+            member("obj_cgroup", "memcg")
+        }
+        Field::MemcgId => member("mem_cgroup", "id.id"),
+        Field::MemcgCgroup => member("mem_cgroup", "css.cgroup"),
+        // The program takes a css for its mem_cgroup, which holds only if it is the first member.
+        Field::MemcgParent => {
+            member("mem_cgroup", "css").filter(|off| *off == 0)?;
+            member("mem_cgroup", "css.parent")
+        }
+        Field::CgroupKn => member("cgroup", "kn"),
+        Field::KnId => member("kernfs_node", "id"),
+        Field::CiCount => member("swap_cluster_info", "count"),
+        Field::CiFlags => member("swap_cluster_info", "flags"),
+        Field::CiOrder => member("swap_cluster_info", "order"),
+        Field::CiTable => member("swap_cluster_info", "table"),
+        Field::CiMemcg => {
+            // The program indexes u16 ids from the start of the table.
+            member("swap_memcg_table", "id").filter(|off| *off == 0)?;
+            member("swap_cluster_info", "memcg_table")
+        }
+        Field::CiSize => btf.size_of("swap_cluster_info"),
+        Field::SiType => member("swap_info_struct", "type"),
+        Field::SiFlags => member("swap_info_struct", "flags"),
+        Field::SiPrio => member("swap_info_struct", "prio"),
+        Field::SiMax => member("swap_info_struct", "max"),
+        Field::SiPages => member("swap_info_struct", "pages"),
+        Field::SiClusters => member("swap_info_struct", "cluster_info"),
+        Field::ClusterSlots => {
+            btf.array_len(btf.member("swap_table", "entries")?).filter(|n| n.is_power_of_two() && *n <= 512)
+        }
+        Field::ZeroInWord => {
+            // The count moved into the word first (no `swap_map`), the zero flag after it (no zero bitmap).
+            let elsewhere = member("swap_info_struct", "swap_map").is_some()
+                || member("swap_info_struct", "zeromap").is_some()
+                || member("swap_cluster_info", "zero_bitmap").is_some();
+            (member("swap_cluster_info", "table").is_some() && !elsewhere).then_some(1)
+        }
+        Field::ZswapEntry => member("zswap_entry", "swpentry"),
+        Field::ZswapLength => member("zswap_entry", "length"),
+        Field::SioBvecs => member("swap_iocb", "bvecs"),
+        Field::SioCount => member("swap_iocb", "nr_bvecs"),
+        Field::BvecSize => btf.size_of("bio_vec"),
+        Field::BvecPage => member("bio_vec", "bv_page"),
+        Field::BvecLen => member("bio_vec", "bv_len"),
+        Field::ArgWriteout => folio_argument(btf, "swap_writeout"),
+        Field::ArgWrite => folio_argument(btf, "__swap_writepage"),
+        Field::ArgRead => folio_argument(btf, "swap_read_folio"),
+    }
+}
+
+/// Position of the folio: it changed places between kernels of one function name. Our programs look at two places.
+fn folio_argument(btf: &Btf, func: &str) -> Option<u32> {
+    let args = btf.signature(func)?;
+    let at = args.iter().position(|a| a == "folio *")?;
+    u32::try_from(at).ok().filter(|at| *at < 2 && args.len() == 3)
+}
+
+/// Name of the layout generation, by what the structs have (never by version).
+pub fn name(btf: &Btf) -> &'static str {
+    let has = |s: &str, m: &str| btf.member(s, m).is_some();
+    if has("swap_cluster_info_dynamic", "virtual_table") {
+        "virtual-swap"
+    } else if has("swap_cluster_info", "memcg_table") {
+        if has("swap_info_struct", "ops") { "swap-table-memcg-ops" } else { "swap-table-memcg" }
+    } else if has("swap_cluster_info", "extend_table") {
+        "swap-table-count"
+    } else if has("swap_cluster_info", "table") {
+        "swap-table-map"
+    } else if has("swap_info_struct", "lowest_bit") {
+        "swap-map"
+    } else {
+        "unknown"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::btf::fixture;
+    use super::*;
+
+    #[test]
+    fn every_field_of_7_3_is_found_where_the_description_puts_it() {
+        let btf = Btf::parse(fixture::swap_table_memcg().build()).unwrap();
+        let l = resolve(&btf);
+        for f in Field::ALL {
+            assert!(l.get(*f).is_some(), "{} not resolved", f.label());
+        }
+        assert_eq!(l.get(Field::FolioSwap), Some(56));
+        assert_eq!(l.get(Field::CiSize), Some(80));
+        assert_eq!(l.get(Field::PgHead), Some(9));
+        assert_eq!(l.get(Field::ArgWriteout), Some(1), "the folio is second in 7.3");
+        assert_eq!(name(&btf), "swap-table-memcg-ops");
+    }
+
+    #[test]
+    fn zero_bitmap_means_the_flag_is_not_in_the_word() {
+        let mut b = fixture::Builder::new();
+        b.structure("swap_info_struct", 64, &[("zeromap", 1, 8)]);
+        b.structure("swap_cluster_info", 64, &[("table", 1, 8)]);
+        let l = resolve(&Btf::parse(b.build()).unwrap());
+        assert_eq!(l.get(Field::ZeroInWord), None);
+        assert_eq!(l.get(Field::CiTable), Some(8));
+    }
+
+    #[test]
+    fn css_that_is_not_first_is_not_followed() {
+        let mut b = fixture::Builder::new();
+        let css = b.structure("cgroup_subsys_state", 64, &[("cgroup", 1, 0), ("parent", 1, 48)]);
+        b.structure("mem_cgroup", 512, &[("css", css, 16)]);
+        let l = resolve(&Btf::parse(b.build()).unwrap());
+        assert_eq!(l.get(Field::MemcgParent), None);
+        assert_eq!(l.get(Field::MemcgCgroup), Some(16));
+    }
+}

@@ -1,0 +1,179 @@
+//! From facts to a plan: which hook attaches where, and for each hook not used the reason. Pure.
+
+use super::btf::Btf;
+use super::hooks::{Alternative, How, SPECS, Spec};
+use super::layout;
+use super::symbols::{Occurs, Symbols};
+use crate::meta::{HookPlan, HookState};
+use vswap_common::{Field, Hook, Layout};
+
+/// Hooks and offsets chosen for one kernel.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Field values for the programs.
+    pub layout: Layout,
+    /// Generation of the layout.
+    pub layout_name: &'static str,
+    /// One entry for each hook, in the order of [`Hook`].
+    pub hooks: Vec<PlannedHook>,
+}
+
+/// What becomes of one hook.
+#[derive(Clone, Debug)]
+pub struct PlannedHook {
+    /// Number and program.
+    pub hook: Hook,
+    /// Entry or exit.
+    pub how: How,
+    /// What it makes visible.
+    pub shows: &'static str,
+    /// Without it there is no slot map.
+    pub vital: bool,
+    /// Function to attach to, or why none.
+    pub target: Result<&'static str, String>,
+}
+
+impl PlannedHook {
+    /// The form in which it goes into a trace.
+    pub fn describe(&self) -> HookPlan {
+        let (function, state, reason) = match &self.target {
+            Ok(f) => ((*f).to_owned(), HookState::Ok, String::new()),
+            Err(why) => (String::new(), HookState::Blind, why.clone()),
+        };
+        HookPlan {
+            hook: self.hook.program().to_owned(),
+            function,
+            how: self.how.name().to_owned(),
+            shows: self.shows.to_owned(),
+            state,
+            reason,
+        }
+    }
+}
+
+impl Plan {
+    /// Vital hooks that have no place, with reasons: a kernel with any of these is not supported.
+    pub fn missing(&self) -> Vec<String> {
+        self.hooks
+            .iter()
+            .filter(|h| h.vital)
+            .filter_map(|h| {
+                h.target.as_ref().err().map(|why| format!("{} ({}): {why}", h.hook.program(), h.shows))
+            })
+            .collect()
+    }
+
+    /// Field label to value for the trace header.
+    pub fn layout_map(&self) -> std::collections::BTreeMap<String, u32> {
+        Field::ALL.iter().filter_map(|f| Some((f.label().to_owned(), self.layout.get(*f)?))).collect()
+    }
+}
+
+/// Makes the plan for the kernel described by `btf` and `symbols`.
+pub fn plan(btf: &Btf, symbols: &Symbols) -> Plan {
+    let layout = layout::resolve(btf);
+    let hooks = SPECS.iter().map(|s| plan_hook(s, btf, symbols, &layout)).collect();
+    Plan { layout, layout_name: layout::name(btf), hooks }
+}
+
+fn plan_hook(spec: &Spec, btf: &Btf, symbols: &Symbols, layout: &Layout) -> PlannedHook {
+    let mut reasons = Vec::new();
+    let mut target = None;
+    for alternative in spec.alternatives {
+        match check(alternative, btf, symbols, layout) {
+            Ok(()) => {
+                target = Some(alternative.function);
+                break;
+            }
+            Err(why) => reasons.push(why),
+        }
+    }
+    let target = target.ok_or_else(|| reasons.join("; "));
+    PlannedHook { hook: spec.hook, how: spec.how, shows: spec.shows, vital: spec.vital, target }
+}
+
+fn check(at: &Alternative, btf: &Btf, symbols: &Symbols, layout: &Layout) -> Result<(), String> {
+    let name = at.function;
+    let Some(signature) = btf.signature(name) else {
+        return Err(match symbols.occurs(name) {
+            Occurs::Plain => format!("{name} is not in BTF"),
+            Occurs::Suffixed => format!("{name} exists only as a copy renamed by the compiler"),
+            Occurs::Absent => format!("this kernel has no function {name} (absent or inlined)"),
+        });
+    };
+    if !symbols.is_empty() {
+        match symbols.occurs(name) {
+            Occurs::Plain => {}
+            Occurs::Suffixed => return Err(format!("{name} exists only as a copy renamed by the compiler")),
+            Occurs::Absent => return Err(format!("{name} is in BTF but was inlined everywhere")),
+        }
+    }
+    let args = &signature[..signature.len() - 1];
+    let fits = args.len() == at.args.len()
+        && args.iter().zip(at.args).all(|(got, want)| *want == "_" || got == want);
+    if !fits {
+        return Err(format!("{name} takes ({}), expected ({})", args.join(", "), at.args.join(", ")));
+    }
+    let missing: Vec<&str> =
+        at.fields.iter().filter(|f| layout.get(**f).is_none()).map(|f| f.label()).collect();
+    if missing.is_empty() { Ok(()) } else { Err(format!("BTF has no {}", missing.join(", "))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::btf::fixture;
+    use super::*;
+
+    fn symbols() -> Symbols {
+        let names: Vec<String> =
+            SPECS.iter().flat_map(|s| s.alternatives).map(|a| format!("0 t {}\n", a.function)).collect();
+        Symbols::parse(&names.concat())
+    }
+
+    fn full() -> Plan {
+        plan(&Btf::parse(fixture::swap_table_memcg().build()).unwrap(), &symbols())
+    }
+
+    #[test]
+    fn linux_7_3_gets_every_hook() {
+        let p = full();
+        for h in &p.hooks {
+            assert!(h.target.is_ok(), "{:?}: {:?}", h.hook, h.target);
+        }
+        assert!(p.missing().is_empty());
+        assert_eq!(p.layout_map().len(), Field::ALL.len());
+    }
+
+    #[test]
+    fn kernel_without_swap_tables_is_refused_by_name() {
+        let mut b = fixture::Builder::new();
+        b.structure("swap_info_struct", 64, &[("lowest_bit", 1, 8)]);
+        let p = plan(&Btf::parse(b.build()).unwrap(), &Symbols::default());
+        assert_eq!(p.layout_name, "swap-map");
+        assert_eq!(p.missing().len(), 3);
+        assert!(p.missing()[0].contains("no function __swap_cache_do_add_folio"));
+    }
+
+    #[test]
+    fn suffixed_and_inlined_functions_are_not_attached() {
+        let btf = Btf::parse(fixture::swap_table_memcg().build()).unwrap();
+        let text = "0 t move_cluster.isra.0\n0 t swap_writeout\n";
+        let p = plan(&btf, &Symbols::parse(text));
+        let of = |hook: Hook| p.hooks[hook as usize].target.clone();
+        assert!(of(Hook::ClusterMove).unwrap_err().contains("renamed by the compiler"));
+        assert!(of(Hook::Write).unwrap_err().contains("inlined everywhere"));
+        assert!(of(Hook::WriteoutEnter).is_ok());
+    }
+
+    #[test]
+    fn changed_arguments_turn_the_hook_off() {
+        let mut b = fixture::swap_table_memcg();
+        // A later definition does not replace the first: describe the kernel anew with another signature.
+        b.func("unused", &[], 0);
+        let mut other = fixture::Builder::new();
+        other.func("zswap_entry_free", &[1], 0);
+        let p = plan(&Btf::parse(other.build()).unwrap(), &Symbols::default());
+        let why = p.hooks[Hook::ZswapFree as usize].target.clone().unwrap_err();
+        assert!(why.contains("takes (int), expected (zswap_entry *)"), "{why}");
+    }
+}
