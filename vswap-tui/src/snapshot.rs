@@ -226,7 +226,7 @@ pub struct Losses {
     pub contradictions: u64,
     /// Events that arrived after what they describe was over; ignored for the state.
     pub inversions: u64,
-    /// Bounded tables that overflowed, entries dropped (latencies lose samples, never the slot map).
+    /// Bounded tables that overflowed: latency samples lost, slots beyond the first 64 M not tracked.
     pub overflow: u64,
 }
 

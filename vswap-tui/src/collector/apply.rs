@@ -1,0 +1,336 @@
+//! What each kind of event means for the slots it names: one function a kind, as in kernel-facts of Linux 7.2/7.3.
+//!
+//! Events come in ring order. Those from hooks under the cluster lock (add, del, free) or under the folio lock
+//! (store, reject, page, write, writeback) are in the order of what they describe, so they are believed even
+//! against the map: a *contradiction* is counted and the event wins. Those recorded after the folio was unlocked
+//! (zero, load) may be late; if their slots became free since they began they are an *inversion* and ignored.
+
+use super::Collector;
+use super::cluster::Word;
+use crate::decode::Event;
+use crate::snapshot::{Backend, LatencyKind, List};
+use vswap_common::{Kind, flags};
+
+impl Collector {
+    /// Takes in one event.
+    pub fn apply(&mut self, e: &Event) {
+        self.advance(e.ts);
+        self.events += 1;
+        let pages = u64::from(e.nr);
+        match e.kind {
+            Kind::Gap => self.gap(e.arg),
+            Kind::Alloc => self.alloc(e),
+            Kind::AllocFail => self.totals.alloc_fail += 1,
+            Kind::Charge => self.charge(e),
+            Kind::CacheAdd => self.cache_add(e),
+            Kind::CacheDel => self.cache_del(e),
+            Kind::Free => self.free(e),
+            Kind::Zero => self.zero(e),
+            Kind::WriteoutReject => {
+                self.totals.writeout_reject += pages;
+                self.only_copy_is_folio(e);
+            }
+            Kind::ZswapStore => self.zswap_store(e),
+            Kind::ZswapReject => {
+                self.totals.zswap_reject += pages;
+                self.only_copy_is_folio(e);
+            }
+            Kind::ZswapPage => self.in_zswap(e, true),
+            Kind::ZswapFree => self.zswap_free(e),
+            Kind::LoadZswap => {
+                // The state changed with the `ZswapFree` inside the load; here the folio is unlocked already.
+                self.totals.zswpin += pages;
+                self.latencies.record(LatencyKind::LoadZswap, e.arg);
+            }
+            Kind::LoadZero => self.load_zero(e),
+            Kind::LoadPhys => self.load_phys(e),
+            Kind::LoadFail => self.totals.io_error += pages,
+            Kind::Write => self.write(e),
+            Kind::WriteEnd => self.write_end(e),
+            Kind::ReadEnd => self.read_end(e),
+            Kind::SwapOn => {
+                let leftovers = self.map.switch_on(e);
+                self.losses.contradictions += u64::from(leftovers);
+            }
+            Kind::SwapOff => {
+                let leftovers = self.map.drop_device(e.entry.dev());
+                self.losses.contradictions += u64::from(leftovers);
+            }
+            Kind::ClusterMove => self.cluster_move(e),
+        }
+    }
+
+    /// Rewrites the run; `change` gets a flag to raise when it meets what cannot be.
+    #[inline]
+    fn rewrite(&mut self, e: &Event, mut change: impl FnMut(Word, &mut bool) -> Word) {
+        let mut clash = false;
+        let found = self.map.rewrite(e, &mut self.latencies, |old| change(old, &mut clash));
+        self.losses.contradictions += u64::from(clash);
+        self.losses.overflow += u64::from(!found);
+    }
+
+    /// `__swap_cache_add_folio` from the allocator: words were NULL, the fresh folio is the only copy.
+    fn alloc(&mut self, e: &Event) {
+        self.totals.alloc += u64::from(e.nr);
+        let fresh = owner(Word::FREE.with_backend(Backend::Folio).with_cached(true).with_order(e.order), e);
+        self.rewrite(e, |old, clash| {
+            *clash |= old.used() && old.confirmed();
+            fresh
+        });
+    }
+
+    /// `__mem_cgroup_try_charge_swap` returned, folio still locked. After a refusal del and free follow.
+    fn charge(&mut self, e: &Event) {
+        if e.val != 0 || !e.has_memcg() {
+            return;
+        }
+        self.rewrite(e, |old, clash| {
+            // Nothing happens between allocation and charge, so a slot first met here is a fresh one.
+            let word = if old.used() {
+                old
+            } else {
+                held(old, e, clash).with_backend(Backend::Folio).with_confirmed(true)
+            };
+            word.with_memcg(e.memcg)
+        });
+    }
+
+    /// `__swap_cache_do_add_folio` for slots in use: swap-in, readahead, zswap writeback.
+    fn cache_add(&mut self, e: &Event) {
+        self.rewrite(e, |old, clash| {
+            *clash |= old.cached() && old.confirmed();
+            zero_word(owner(claimed(old, e, clash).with_cached(true), e), e, clash)
+        });
+    }
+
+    /// `__swap_cache_do_del_folio`. Reclaim drops a folio only when its data is elsewhere; if the map thinks the
+    /// folio is the only copy, something was missed.
+    fn cache_del(&mut self, e: &Event) {
+        let by_reclaim = e.flags & flags::SWAPOUT != 0;
+        self.rewrite(e, |old, clash| {
+            *clash |= old.used() && !old.cached() && old.confirmed();
+            let word = zero_word(owner(claimed(old, e, clash).with_cached(false), e), e, clash);
+            if by_reclaim && word.backend() == Backend::Folio {
+                *clash |= word.confirmed();
+                return word.with_backend(Backend::None).with_confirmed(false);
+            }
+            word
+        });
+    }
+
+    /// `__swap_cluster_free_entries`: the only place where words return to NULL.
+    fn free(&mut self, e: &Event) {
+        self.totals.free += u64::from(e.nr);
+        self.recent_frees.push(e.ts, e.entry, e.nr);
+        self.rewrite(e, |old, clash| {
+            *clash |= old.confirmed() && (!old.used() || old.cached());
+            Word::FREE
+        });
+    }
+
+    /// `swap_writeout` found zeroes only; recorded at its exit, after the unlock.
+    fn zero(&mut self, e: &Event) {
+        self.totals.swpout_zero += u64::from(e.nr);
+        let mut late = self.recent_frees.freed_since(e.ts.saturating_sub(e.arg), e.entry, e.nr);
+        if !late {
+            self.rewrite(e, |old, _| {
+                // Surely free, and not freed in the meantime: this record is from further back than we remember.
+                late |= !old.used() && old.confirmed();
+                if late {
+                    return old;
+                }
+                let word = if old.used() { old } else { claimed(old, e, &mut false).with_cached(true) };
+                word.with_backend(Backend::Zero).with_confirmed(true)
+            });
+        }
+        self.losses.inversions += u64::from(late);
+    }
+
+    /// `zswap_store` took none of the folio, or `swap_writeout` gave up (`AOP_WRITEPAGE_ACTIVATE`); the folio is
+    /// locked and dirty, so whatever the slots held before is stale.
+    fn only_copy_is_folio(&mut self, e: &Event) {
+        self.rewrite(e, |old, clash| held(old, e, clash).with_backend(Backend::Folio).with_confirmed(true));
+    }
+
+    /// `zswap_store` took every page.
+    fn zswap_store(&mut self, e: &Event) {
+        self.totals.zswpout += u64::from(e.nr);
+        self.latencies.record(LatencyKind::StoreZswap, e.arg);
+        // Lengths of the pages of a large folio came one by one before.
+        self.in_zswap(e, e.nr == 1);
+    }
+
+    fn in_zswap(&mut self, e: &Event, has_len: bool) {
+        self.rewrite(e, |old, clash| {
+            let word = held(old, e, clash).with_backend(Backend::Zswap).with_confirmed(true);
+            if has_len { word.with_len(e.val) } else { word }
+        });
+    }
+
+    /// `zswap_entry_free`. In a load or a store the folio is locked and now the only copy. Otherwise it is the
+    /// writeback of a cached slot, or the invalidation that follows every free and finds the slot free.
+    fn zswap_free(&mut self, e: &Event) {
+        let locked = e.flags & (flags::IN_LOAD | flags::IN_STORE) != 0;
+        self.rewrite(e, |old, clash| {
+            if locked {
+                return held(old, e, clash).with_backend(Backend::Folio).with_confirmed(true);
+            }
+            match old.backend() {
+                Backend::Zswap | Backend::None if old.used() && old.cached() => {
+                    old.with_backend(Backend::Folio)
+                }
+                Backend::Zswap => {
+                    *clash |= old.confirmed();
+                    old.with_backend(Backend::None).with_confirmed(false)
+                }
+                _ => old,
+            }
+        });
+    }
+
+    /// Swap-in filled with zeroes; the zero flag stays. Teaches something only about a slot of unknown place.
+    fn load_zero(&mut self, e: &Event) {
+        self.totals.swpin_zero += u64::from(e.nr);
+        self.latencies.record(LatencyKind::LoadZero, e.arg);
+        if self.recent_frees.freed_since(e.ts.saturating_sub(e.arg), e.entry, e.nr) {
+            return;
+        }
+        self.rewrite(e, |old, _| {
+            let unknown = old.used() && old.backend() == Backend::None;
+            if unknown { old.with_backend(Backend::Zero).with_confirmed(true) } else { old }
+        });
+    }
+
+    /// zswap has no such entry and the words are not zero: the data is on the device. The folio is locked.
+    fn load_phys(&mut self, e: &Event) {
+        let followed = self.reads.begin(e.entry, e.ts.saturating_sub(e.arg));
+        self.losses.overflow += u64::from(!followed);
+        self.rewrite(e, |old, clash| {
+            let word = held(old, e, clash);
+            *clash |= word.confirmed() && word.backend() != Backend::Phys;
+            word.with_backend(Backend::Phys).with_confirmed(true)
+        });
+    }
+
+    /// `__swap_writepage`, folio locked.
+    fn write(&mut self, e: &Event) {
+        let pages = u64::from(e.nr);
+        self.totals.pswpout += pages;
+        if e.writeback() {
+            self.totals.zswpwb += pages;
+        }
+        let followed = self.writes.begin(e.entry, e.ts);
+        self.losses.overflow += u64::from(!followed);
+        self.rewrite(e, |old, clash| {
+            let word = held(old, e, clash);
+            // zswap may write back an entry that a later zero writeout left behind; reads still see the zero flag.
+            if e.writeback() && word.backend() == Backend::Zero {
+                return word;
+            }
+            word.with_backend(Backend::Phys).with_confirmed(true)
+        });
+    }
+
+    /// Write completed (interrupt). PG_writeback kept the slot until now.
+    fn write_end(&mut self, e: &Event) {
+        let took = self.writes.end(e.entry, e.ts);
+        if !e.failed() {
+            if let Some(ns) = took {
+                self.latencies.record(LatencyKind::WritePhys, ns);
+            }
+            return;
+        }
+        self.totals.io_error += u64::from(e.nr);
+        self.rewrite(e, |old, _| match old.backend() {
+            Backend::Phys if old.cached() => old.with_backend(Backend::Folio),
+            Backend::Phys => old.with_backend(Backend::None).with_confirmed(false),
+            _ => old,
+        });
+    }
+
+    /// Read completed (interrupt); since 7.3 `pswpin` is counted here.
+    fn read_end(&mut self, e: &Event) {
+        let took = self.reads.end(e.entry, e.ts);
+        if e.failed() {
+            self.totals.io_error += u64::from(e.nr);
+            return;
+        }
+        self.totals.pswpin += u64::from(e.nr);
+        if let Some(ns) = took {
+            self.latencies.record(LatencyKind::LoadPhys, ns);
+        }
+    }
+
+    fn cluster_move(&mut self, e: &Event) {
+        let list = match e.val {
+            1 => List::Free,
+            2 => List::Nonfull,
+            3 => List::Frag,
+            4 => List::Full,
+            5 => List::Discard,
+            _ => List::None,
+        };
+        let index = e.entry.off() / super::cluster::SLOTS as u64;
+        let device = self.map.device_mut(e.entry.dev());
+        device.dirty = true;
+        device.move_cluster(index, list, e.order);
+    }
+
+    /// Records are missing at this place. How many is not always known; at least one.
+    fn gap(&mut self, lost: u64) {
+        self.losses.gaps += 1;
+        self.lost_in_gaps = self.lost_in_gaps.saturating_add(lost.max(1));
+        self.doubt();
+    }
+
+    /// From here on the map may be wrong anywhere.
+    pub(super) fn doubt(&mut self) {
+        self.map.doubt_everything();
+        self.reads.forget();
+        self.writes.forget();
+    }
+}
+
+/// The slot is in use. If the map did not know (it was attached late), its place is unknown.
+#[inline]
+fn claimed(old: Word, e: &Event, clash: &mut bool) -> Word {
+    if old.used() {
+        return old;
+    }
+    *clash |= old.confirmed();
+    Word::UNKNOWN.with_backend(Backend::None).with_order(e.order)
+}
+
+/// The slot is in use and its folio locked in the swap cache.
+#[inline]
+fn held(old: Word, e: &Event, clash: &mut bool) -> Word {
+    *clash |= old.used() && old.confirmed() && !old.cached();
+    claimed(old, e, clash).with_cached(true)
+}
+
+/// Takes over the owner the event read from the kernel's table. The event has the id of the run's first slot only,
+/// so for more than one it fills in what is unknown and changes nothing.
+#[inline]
+fn owner(word: Word, e: &Event) -> Word {
+    if e.has_memcg() && (e.nr == 1 || word.memcg() == 0) { word.with_memcg(e.memcg) } else { word }
+}
+
+/// Brings a word in line with the zero flag that the event read under the cluster lock, where that is the truth.
+/// Folio to zero is no contradiction: the late record of the zero writeout may have been ignored.
+#[inline]
+fn zero_word(word: Word, e: &Event, clash: &mut bool) -> Word {
+    if !e.words_known() {
+        return word;
+    }
+    match (e.zero_flag(), word.backend()) {
+        (true, backend) => {
+            *clash |= word.confirmed() && !matches!(backend, Backend::Zero | Backend::Folio);
+            word.with_backend(Backend::Zero).with_confirmed(true)
+        }
+        (false, Backend::Zero) => {
+            *clash |= word.confirmed();
+            word.with_backend(Backend::None).with_confirmed(false)
+        }
+        (false, _) => word,
+    }
+}

@@ -1,0 +1,250 @@
+//! One swap device: what it is, its clusters, and how many of its slots are where.
+
+use super::cluster::{Cluster, SLOTS, Word};
+use crate::meta::DeviceInfo;
+use crate::snapshot::{ClusterCell, DeviceView, List, Mix};
+use rustc_hash::FxHashMap;
+use std::collections::hash_map::Entry as MapEntry;
+use std::sync::Arc;
+
+/// Clusters below this index are found by index and shown on the map: 64 M slots, 256 GiB.
+pub(super) const NEAR: u64 = 131_072;
+
+/// What is known of a cluster without looking at its slots.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Meta {
+    /// Counters and list, as the views get them.
+    pub(super) cell: ClusterCell,
+    /// Loss epoch that `unconfirmed` and the slots' confirmed bits belong to.
+    epoch: u32,
+}
+
+/// Clusters of a device, made when an event first names them.
+#[derive(Default)]
+pub(super) struct Clusters {
+    metas: Vec<Meta>,
+    near: Vec<Option<Box<Cluster>>>,
+    /// Clusters beyond [`NEAR`]; only a virtual device or a hostile trace has any.
+    far: FxHashMap<u64, (Meta, Box<Cluster>)>,
+    /// Epoch in which every slot that no event has named is known to be free.
+    free_in: Option<u32>,
+}
+
+impl Clusters {
+    /// The cluster at `index` in `epoch`, made if `room` is left; what it knew before a loss is put in doubt.
+    #[inline]
+    pub(super) fn get(
+        &mut self,
+        index: u64,
+        epoch: u32,
+        room: &mut usize,
+    ) -> Option<(&mut Meta, &mut Cluster)> {
+        let fresh = if self.free_in == Some(epoch) { Word::FREE } else { Word::UNKNOWN };
+        let (meta, cluster) = if index < NEAR {
+            let i = index as usize;
+            if i >= self.near.len() {
+                self.grow(i + 1);
+            }
+            let meta = &mut self.metas[i];
+            let place = &mut self.near[i];
+            if place.is_none() {
+                *room = room.checked_sub(1)?;
+                meta.epoch = epoch;
+            }
+            (meta, place.get_or_insert_with(|| Cluster::boxed(fresh)))
+        } else {
+            let (meta, cluster) = match self.far.entry(index) {
+                MapEntry::Occupied(known) => known.into_mut(),
+                MapEntry::Vacant(place) => {
+                    *room = room.checked_sub(1)?;
+                    place.insert((Meta { epoch, ..Meta::default() }, Cluster::boxed(fresh)))
+                }
+            };
+            (meta, cluster)
+        };
+        if meta.epoch != epoch {
+            meta.epoch = epoch;
+            meta.cell.unconfirmed = meta.cell.used();
+            cluster.doubt_all();
+        }
+        Some((meta, cluster))
+    }
+
+    #[cold]
+    fn grow(&mut self, len: usize) {
+        self.near.resize_with(len, || None);
+        self.metas.resize_with(self.near.len().max(self.metas.len()), Meta::default);
+    }
+
+    /// Lists of a device just switched on (`setup_swap_clusters_info`): clusters with a bad slot - the header, the
+    /// tail of the last one - are nonfull, the others free. What an event already told stays.
+    fn set_up(&mut self, max: u64, epoch: u32) {
+        self.free_in = Some(epoch);
+        let count = max.div_ceil(SLOTS as u64).min(NEAR) as usize;
+        if count > self.metas.len() {
+            self.metas.resize_with(count, Meta::default);
+        }
+        let partial_tail = (!max.is_multiple_of(SLOTS as u64)).then(|| max / SLOTS as u64);
+        for (i, meta) in self.metas.iter_mut().take(count).enumerate() {
+            if meta.cell.list == List::None && meta.cell.used() == 0 {
+                let holds_bad = i == 0 || partial_tail == Some(i as u64);
+                meta.cell.list = if holds_bad { List::Nonfull } else { List::Free };
+            }
+        }
+        for cluster in self.near.iter_mut().flatten().chain(self.far.values_mut().map(|(_, c)| c)) {
+            cluster.confirm_free();
+        }
+    }
+
+    /// Cells for the views. A cluster no event has touched since the last loss has only unconfirmed slots.
+    fn cells(&self, epoch: u32) -> Vec<ClusterCell> {
+        self.metas
+            .iter()
+            .map(|m| match m.epoch == epoch {
+                true => m.cell,
+                false => ClusterCell { unconfirmed: m.cell.used(), ..m.cell },
+            })
+            .collect()
+    }
+
+    /// Clusters that exist, in the order of their offsets, and whether their confirmed bits hold in `epoch`.
+    pub(super) fn iter(&self, epoch: u32) -> impl Iterator<Item = (u64, bool, &Cluster)> {
+        let near = self.near.iter().enumerate().filter_map(move |(i, place)| {
+            place.as_deref().map(|c| (i as u64, self.metas[i].epoch == epoch, c))
+        });
+        let mut far: Vec<_> =
+            self.far.iter().map(|(i, (meta, c))| (*i, meta.epoch == epoch, c.as_ref())).collect();
+        far.sort_unstable_by_key(|(i, ..)| *i);
+        near.chain(far)
+    }
+
+    fn count(&self) -> usize {
+        self.near.iter().flatten().count() + self.far.len()
+    }
+}
+
+/// A swap device and its slots.
+#[derive(Default)]
+pub(super) struct Device {
+    /// Clusters and slots.
+    pub(super) clusters: Clusters,
+    /// Slots in use by backend.
+    pub(super) mix: Mix,
+    /// Slots in use and confirmed, in the current epoch.
+    pub(super) confirmed: u64,
+    /// Something changed since the last snapshot.
+    pub(super) dirty: bool,
+    name: Option<String>,
+    pages: u64,
+    prio: i32,
+    is_virtual: bool,
+    /// An event or the header named it.
+    seen: bool,
+    /// Events say it is in use; set by its first one.
+    active: bool,
+    /// The header or a swapon told of it, and no swapoff since.
+    declared: bool,
+    shared: Arc<Vec<ClusterCell>>,
+}
+
+impl Device {
+    /// Notes an event about one of its slots.
+    #[inline]
+    pub(super) fn touch(&mut self, from_swapon: bool, epoch: u32) {
+        self.dirty = true;
+        if !self.active {
+            self.wake(from_swapon, epoch);
+        }
+    }
+
+    /// First event of a device whose swapon was not seen yet: it is recorded when the system call returns, and
+    /// another CPU may allocate before that. If recording began with no device in use, all its slots are free.
+    #[cold]
+    fn wake(&mut self, from_swapon: bool, epoch: u32) {
+        self.seen = true;
+        self.active = true;
+        if from_swapon && epoch == 0 {
+            self.clusters.free_in = Some(epoch);
+        }
+    }
+
+    /// What the header says of a device in use when recording began.
+    pub(super) fn declare(&mut self, info: &DeviceInfo) {
+        self.describe(info);
+        self.active = true;
+        self.declared = true;
+    }
+
+    /// Name and size as user space read them; says nothing about slots.
+    pub(super) fn describe(&mut self, info: &DeviceInfo) {
+        self.seen = true;
+        self.name = (!info.name.is_empty()).then(|| info.name.clone());
+        self.pages = info.pages;
+        self.prio = info.prio;
+        self.is_virtual = info.r#virtual;
+    }
+
+    /// swapon returned. True if a swapoff must have been missed, so that the slots have to go first.
+    pub(super) fn missed_swapoff(&self) -> bool {
+        self.declared
+    }
+
+    /// swapon returned: all slots that no event named are free.
+    pub(super) fn switch_on(&mut self, pages: u64, max: u64, prio: i32, epoch: u32) {
+        self.seen = true;
+        self.active = true;
+        self.declared = true;
+        self.dirty = true;
+        self.pages = pages;
+        self.prio = prio;
+        self.clusters.set_up(max, epoch);
+    }
+
+    /// swapoff completed: no slots any more. Returns the clusters given back.
+    pub(super) fn switch_off(&mut self) -> usize {
+        let given_back = self.clusters.count();
+        self.clusters = Clusters::default();
+        self.mix = Mix::default();
+        self.confirmed = 0;
+        self.seen = true;
+        self.active = false;
+        self.declared = false;
+        self.dirty = true;
+        given_back
+    }
+
+    /// A cluster went to another list. Clusters too far out for the map have no cell to show it in.
+    pub(super) fn move_cluster(&mut self, index: u64, list: List, order: u8) {
+        if index >= NEAR {
+            return;
+        }
+        let i = index as usize;
+        if i >= self.clusters.metas.len() {
+            self.clusters.metas.resize_with(i + 1, Meta::default);
+        }
+        let cell = &mut self.clusters.metas[i].cell;
+        cell.list = list;
+        cell.order = order;
+    }
+
+    /// The device as the views see it; cells are copied only after a change.
+    pub(super) fn view(&mut self, dev: u8, epoch: u32) -> Option<DeviceView> {
+        if !self.seen {
+            return None;
+        }
+        if std::mem::take(&mut self.dirty) {
+            self.shared = Arc::new(self.clusters.cells(epoch));
+        }
+        Some(DeviceView {
+            dev,
+            name: self.name.clone().unwrap_or_else(|| format!("dev {dev}")),
+            pages: self.pages,
+            used: self.mix.iter().sum(),
+            mix: self.mix,
+            prio: self.prio,
+            r#virtual: self.is_virtual,
+            active: self.active,
+            clusters: Arc::clone(&self.shared),
+        })
+    }
+}

@@ -1,0 +1,294 @@
+//! All slots of all devices, with every sum kept in step with every word.
+//!
+//! One place changes words: [`SlotMap::rewrite`]. It takes a pure function from old word to new word, and moves the
+//! counters of cluster, device, cgroup and transition matrix by the difference. So the sums are right by
+//! construction, a snapshot never walks slots, and the state machine in `apply.rs` only says what an event means.
+
+use super::SlotLine;
+use super::cluster::{SLOTS, Word};
+use super::device::{Device, Meta, NEAR};
+use super::latency::Latencies;
+use super::memcg::Memcgs;
+use crate::decode::Event;
+use crate::snapshot::{Backend, DeviceView, LatencyKind, Mix};
+use vswap_common::slot::MAX_DEVICES;
+use vswap_common::{Entry, Kind};
+
+/// Clusters kept over all devices: 64 M slots in 0.6 GB. A trace that names more is counted, not obeyed.
+const MAX_CLUSTERS: usize = NEAR as usize;
+const NS_PER_MS: u64 = 1_000_000;
+
+/// Sums over all devices.
+#[derive(Default)]
+pub(super) struct Sums {
+    /// Slots by owner.
+    pub(super) memcgs: Memcgs,
+    /// Slots that moved, `[from][to]`, 0 = free.
+    pub(super) transitions: [[u64; 5]; 5],
+    /// Slots in use with a folio in the swap cache.
+    pub(super) cached: u64,
+    /// Compressed bytes, as far as known.
+    pub(super) zswap_bytes: u64,
+}
+
+/// The slot map.
+pub(super) struct SlotMap {
+    devices: Vec<Device>,
+    pub(super) sums: Sums,
+    /// Number of losses so far; what was confirmed in an earlier epoch is not any more.
+    epoch: u32,
+    /// Clusters that may still be made.
+    room: usize,
+    /// No device was in use when recording began.
+    from_swapon: bool,
+}
+
+impl SlotMap {
+    pub(super) fn new(from_swapon: bool) -> Self {
+        Self {
+            devices: std::iter::repeat_with(Device::default).take(MAX_DEVICES).collect(),
+            sums: Sums::default(),
+            epoch: 0,
+            room: MAX_CLUSTERS,
+            from_swapon,
+        }
+    }
+
+    pub(super) fn device_mut(&mut self, dev: u8) -> &mut Device {
+        &mut self.devices[usize::from(dev) % MAX_DEVICES]
+    }
+
+    /// Gives each slot of the event's run the word that `change` makes of its present one. False if the run lies
+    /// in a cluster there is no room for.
+    #[inline]
+    pub(super) fn rewrite(
+        &mut self,
+        e: &Event,
+        latencies: &mut Latencies,
+        mut change: impl FnMut(Word) -> Word,
+    ) -> bool {
+        let device = &mut self.devices[usize::from(e.entry.dev()) % MAX_DEVICES];
+        device.touch(self.from_swapon, self.epoch);
+        let off = e.entry.off();
+        let Some((meta, cluster)) = device.clusters.get(off / SLOTS as u64, self.epoch, &mut self.room)
+        else {
+            return false;
+        };
+        let first = (off % SLOTS as u64) as usize;
+        let end = (first + usize::from(e.nr)).min(SLOTS);
+        let ms = e.ts / NS_PER_MS;
+        let mut tally = Tally {
+            mix: &mut device.mix,
+            confirmed: &mut device.confirmed,
+            meta,
+            sums: &mut self.sums,
+            comes_into_use: e.kind == Kind::Alloc,
+        };
+        // Slots of one folio mostly change alike: count equal changes, book them once.
+        let (mut from, mut to, mut alike) = (Word::UNKNOWN, Word::UNKNOWN, 0u16);
+        for slot in first..end {
+            let old = cluster.words()[slot];
+            let new = change(old);
+            if new == old {
+                continue;
+            }
+            if (old, new) != (from, to) {
+                tally.book(from, to, alike);
+                (from, to, alike) = (old, new, 0);
+            }
+            alike += 1;
+            let (was, is) = (old.backend() == Backend::Zswap, new.backend() == Backend::Zswap);
+            if was && !is {
+                let stay = cluster.residence(slot, ms);
+                latencies.record(LatencyKind::InZswap, stay * NS_PER_MS);
+            }
+            cluster.words_mut()[slot] = new;
+            if is && !was {
+                cluster.start_residence(slot, ms);
+            }
+        }
+        tally.book(from, to, alike);
+        true
+    }
+
+    /// Records were lost: every slot of every device is in doubt from now on, free ones included. Costs nothing
+    /// per slot; clusters learn of it when they are next touched.
+    pub(super) fn doubt_everything(&mut self) {
+        self.epoch = self.epoch.wrapping_add(1);
+        for device in &mut self.devices {
+            device.confirmed = 0;
+            device.dirty = true;
+        }
+    }
+
+    /// swapon returned. True if slots were left over from a swapoff that nobody told.
+    pub(super) fn switch_on(&mut self, e: &Event) -> bool {
+        let leftovers = self.device_mut(e.entry.dev()).missed_swapoff() && self.drop_device(e.entry.dev());
+        let epoch = self.epoch;
+        self.device_mut(e.entry.dev()).switch_on(e.arg, e.entry.off(), e.val, epoch);
+        leftovers
+    }
+
+    /// swapoff completed: takes all slots of the device out of the sums. True if there were any.
+    pub(super) fn drop_device(&mut self, dev: u8) -> bool {
+        let device = &mut self.devices[usize::from(dev) % MAX_DEVICES];
+        let had_slots = device.mix.iter().any(|n| *n > 0);
+        for (_, _, cluster) in device.clusters.iter(self.epoch) {
+            for word in cluster.words().iter().filter(|w| w.used()) {
+                let row = self.sums.memcgs.row_mut(word.memcg());
+                row.mix[word.backend() as usize] -= 1;
+                row.zswap_bytes -= u64::from(word.len());
+                self.sums.zswap_bytes -= u64::from(word.len());
+                self.sums.cached -= u64::from(word.cached());
+            }
+        }
+        self.room += device.switch_off();
+        had_slots
+    }
+
+    /// Slots in use by backend, all devices.
+    pub(super) fn mix(&self) -> Mix {
+        let mut all = Mix::default();
+        for device in &self.devices {
+            for (sum, n) in all.iter_mut().zip(device.mix) {
+                *sum += n;
+            }
+        }
+        all
+    }
+
+    /// Slots in use that are not confirmed.
+    pub(super) fn unconfirmed(&self) -> u64 {
+        self.devices.iter().map(|d| d.mix.iter().sum::<u64>() - d.confirmed).sum()
+    }
+
+    /// Devices that were ever named, by number.
+    pub(super) fn device_views(&mut self) -> Vec<DeviceView> {
+        let epoch = self.epoch;
+        (0..).zip(&mut self.devices).filter_map(|(dev, d)| d.view(dev, epoch)).collect()
+    }
+
+    /// Slots in use, by device and offset.
+    pub(super) fn lines(&self) -> impl Iterator<Item = SlotLine<'_>> + '_ {
+        (0u8..).zip(&self.devices).flat_map(move |(dev, device)| {
+            device.clusters.iter(self.epoch).flat_map(move |(index, bits_hold, cluster)| {
+                let base = index * SLOTS as u64;
+                (base..).zip(cluster.words()).filter(|(_, word)| word.used()).map(move |(off, word)| {
+                    SlotLine {
+                        dev,
+                        off,
+                        backend: word.backend(),
+                        phys: None::<Entry>,
+                        memcg: word.memcg(),
+                        memcg_path: self.sums.memcgs.path(word.memcg()),
+                        order: word.order(),
+                        cached: word.cached(),
+                        len: Some(word.len()).filter(|n| *n > 0),
+                        confirmed: word.confirmed() && bits_hold,
+                    }
+                })
+            })
+        })
+    }
+}
+
+/// Everything that counts a slot, borrowed for one run.
+struct Tally<'a> {
+    mix: &'a mut Mix,
+    confirmed: &'a mut u64,
+    meta: &'a mut Meta,
+    sums: &'a mut Sums,
+    /// The event takes free slots into use; any other event finds slots that were in use before we knew.
+    comes_into_use: bool,
+}
+
+impl Tally<'_> {
+    /// `n` slots changed from one word to another.
+    #[inline]
+    fn book(&mut self, from: Word, to: Word, n: u16) {
+        if n == 0 {
+            return;
+        }
+        let wide = u64::from(n);
+        if from.cached() != to.cached() {
+            if to.cached() { self.sums.cached += wide } else { self.sums.cached -= wide }
+        }
+        if from.same_but_cached(to) {
+            return;
+        }
+        let cell = &mut self.meta.cell;
+        if from.used() {
+            let (b, bytes) = (from.backend() as usize, u64::from(from.len()) * wide);
+            let row = self.sums.memcgs.row_mut(from.memcg());
+            cell.mix[b] -= n;
+            self.mix[b] -= wide;
+            row.mix[b] -= wide;
+            row.zswap_bytes -= bytes;
+            self.sums.zswap_bytes -= bytes;
+            if from.confirmed() { *self.confirmed -= wide } else { cell.unconfirmed -= n }
+        }
+        if to.used() {
+            let (b, bytes) = (to.backend() as usize, u64::from(to.len()) * wide);
+            let row = self.sums.memcgs.row_mut(to.memcg());
+            cell.mix[b] += n;
+            self.mix[b] += wide;
+            row.mix[b] += wide;
+            row.zswap_bytes += bytes;
+            self.sums.zswap_bytes += bytes;
+            if to.confirmed() { *self.confirmed += wide } else { cell.unconfirmed += n }
+        }
+        if let (Some(a), Some(b)) = (self.place(from), place_of(to))
+            && a != b
+        {
+            self.sums.transitions[a][b] += wide;
+        }
+    }
+
+    /// Row of the matrix; a slot that only comes into view has come from nowhere.
+    #[inline]
+    fn place(&self, from: Word) -> Option<usize> {
+        if !from.used() && !from.confirmed() && !self.comes_into_use { None } else { place_of(from) }
+    }
+}
+
+/// Index in the matrix: 0 for free, none for a slot in use whose place is unknown.
+#[inline]
+fn place_of(word: Word) -> Option<usize> {
+    match word.backend() {
+        Backend::None if word.used() => None,
+        backend => Some(backend as usize),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn alloc(off: u64) -> Event {
+        let record = vswap_common::Record {
+            entry: Entry::new(0, off).0,
+            nr: 1,
+            kind: Kind::Alloc as u8,
+            ..vswap_common::Record::default()
+        };
+        crate::decode::decode(&record).unwrap()
+    }
+
+    #[test]
+    fn a_trace_that_names_endless_clusters_is_refused_and_swapoff_makes_room() {
+        let mut map = SlotMap::new(true);
+        map.room = 3;
+        let mut latencies = Latencies::new();
+        let mut put = |map: &mut SlotMap, off| {
+            map.rewrite(&alloc(off), &mut latencies, |_| Word::FREE.with_backend(Backend::Folio))
+        };
+        let far = (NEAR + 5) * SLOTS as u64;
+        assert!(put(&mut map, 0) && put(&mut map, 5000) && put(&mut map, far));
+        assert!(!put(&mut map, 9000) && !put(&mut map, 2 * far), "no room for a fourth");
+        assert!(put(&mut map, 1) && put(&mut map, far + 1), "but for slots of known clusters");
+        assert_eq!((map.mix()[1], map.lines().count()), (5, 5));
+        assert!(map.drop_device(0));
+        assert_eq!((map.room, map.lines().count(), map.mix()), (3, 0, Mix::default()));
+        assert!(put(&mut map, 9000));
+    }
+}
