@@ -1,4 +1,5 @@
 //! The trace file byte by byte: whatever happens to it, nothing panics and no record appears that was not written.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail their test")]
 
 use proptest::prelude::*;
 use std::io::Read;

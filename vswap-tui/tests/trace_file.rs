@@ -1,4 +1,5 @@
 //! Opening a trace for writing, and scanning one for its index.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail their test")]
 
 use std::fs;
 use std::io::Write;
