@@ -1,6 +1,7 @@
 //! What the running kernel offers: facts read below a root folder, and the pure function from facts to a plan.
 
 pub mod btf;
+pub mod caps;
 pub mod facts;
 pub mod hooks;
 pub mod layout;

@@ -3,6 +3,7 @@
 //! One trait; nothing downstream can tell which one it has.
 
 pub mod generator;
+pub mod live;
 
 use crate::decode::Event;
 use crate::meta::{Header, Trailer, Update};

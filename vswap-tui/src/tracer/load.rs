@@ -1,0 +1,192 @@
+//! Loads the eBPF object with this kernel's layout and attaches hook by hook; each may fail alone.
+
+use super::counts::Counters;
+use super::explain::Explain;
+use super::gap::GapTracker;
+use super::news::News;
+use crate::exit::{Exit, ExitError};
+use crate::kernel::caps::Caps;
+use crate::kernel::facts::clock_pair;
+use crate::kernel::hooks::How;
+use crate::kernel::{Facts, Plan, PlannedHook, plan};
+use crate::meta::{Header, HookPlan, HookState};
+use anyhow::Context;
+use aya::maps::{MapData, RingBuf};
+use aya::programs::{Program, ProgramError};
+use aya::{Btf, Ebpf, EbpfLoader};
+use aya_log::EbpfLogger;
+use std::path::Path;
+
+/// The object built by `cargo xtask build`; empty if this binary was built without it.
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/vswap.bpf.o"));
+
+/// How to trace.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Bytes of the ring buffer; rounded up to a power of two of pages.
+    pub ring_bytes: u64,
+    /// Show debug messages of the programs.
+    pub debug: bool,
+}
+
+/// Attached programs and the ring they write to. Dropping it detaches everything.
+pub struct Tracer {
+    pub(super) ebpf: Ebpf,
+    pub(super) ring: RingBuf<MapData>,
+    pub(super) logger: Option<EbpfLogger<&'static dyn log::Log>>,
+    pub(super) gaps: GapTracker,
+    pub(super) news: News,
+    pub(super) counters: Counters,
+    header: Header,
+}
+
+impl Tracer {
+    /// Reads this host, makes the plan, loads and attaches.
+    ///
+    /// # Errors
+    /// `NotSupported` (7) names what the kernel lacks, `NotPermitted` (6) what this user may not do.
+    pub fn start(options: Options) -> anyhow::Result<Self> {
+        let root = Path::new("/");
+        let facts = Facts::read(root)?;
+        let plan = plan(&facts.btf, &facts.symbols);
+        let missing = plan.missing();
+        if !missing.is_empty() {
+            return Err(ExitError::new(
+                Exit::NotSupported,
+                format!(
+                    "Linux {} (swap layout '{}') is not supported: no place for {}. `vswap doctor` shows every hook",
+                    facts.kernel.release,
+                    plan.layout_name,
+                    missing.join("; ")
+                ),
+            ));
+        }
+        let ring_bytes = ring_size(options.ring_bytes)?;
+        let Attached { mut ebpf, hooks, refused } = attach(&plan, &facts, ring_bytes, options.debug)?;
+        if let Some(refused) = refused {
+            return Err(refused);
+        }
+        let ring =
+            ebpf.take_map("RING").context("the eBPF object has no ring: built from another version")?;
+        let ring = RingBuf::try_from(ring).context("open the ring buffer")?;
+        let logger = if options.debug {
+            Some(EbpfLogger::init(&mut ebpf).context("open the log ring")?)
+        } else {
+            None
+        };
+        let header = Header {
+            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+            command: std::env::args().collect(),
+            origin: "host".to_owned(),
+            kernel: facts.kernel.clone(),
+            plan: hooks,
+            layout: plan.layout_map(),
+            layout_name: plan.layout_name.to_owned(),
+            devices: Vec::new(),
+            cgroups: Vec::new(),
+            clock: clock_pair(),
+            ring_bytes: u64::from(ring_bytes),
+            from_swapon: facts.swaps.is_empty(),
+        };
+        Ok(Self {
+            counters: Counters::open(&mut ebpf)?,
+            ebpf,
+            ring,
+            logger,
+            gaps: GapTracker::default(),
+            news: News::new(root, facts.swaps),
+            header,
+        })
+    }
+
+    /// Facts, plan and layout of this run.
+    pub const fn header(&self) -> &Header {
+        &self.header
+    }
+}
+
+/// Plan of this host with every hook really loaded and attached once, then detached: what `doctor` shows.
+///
+/// # Errors
+/// As [`Tracer::start`], except that hooks without a place are reported, not refused.
+pub fn probe(facts: &Facts, plan: &Plan) -> anyhow::Result<Vec<HookPlan>> {
+    attach(plan, facts, ring_size(0)?, false).map(|a| a.hooks)
+}
+
+/// Bytes to a ring size the kernel takes: a power of two, at least a page.
+fn ring_size(bytes: u64) -> anyhow::Result<u32> {
+    let page = rustix::param::page_size() as u64;
+    let size = bytes.max(page).checked_next_power_of_two().filter(|s| *s <= 1 << 30);
+    match size.and_then(|s| u32::try_from(s).ok()) {
+        Some(s) => Ok(s),
+        None => Err(ExitError::new(Exit::Usage, format!("--ring-size {bytes}: at most 1G"))),
+    }
+}
+
+/// Programs loaded and attached, what became of each hook, and the first vital one that failed.
+struct Attached {
+    ebpf: Ebpf,
+    hooks: Vec<HookPlan>,
+    refused: Option<anyhow::Error>,
+}
+
+fn attach(plan: &Plan, facts: &Facts, ring_bytes: u32, debug: bool) -> anyhow::Result<Attached> {
+    if OBJECT.is_empty() {
+        return Err(ExitError::new(
+            Exit::NotSupported,
+            "this vswap was built without its eBPF programs: build it with `cargo xtask build`",
+        ));
+    }
+    let why = Explain { caps: Caps::read(Path::new("/")), lockdown: &facts.lockdown };
+    let wake = u64::from(ring_bytes) / 4;
+    let level: u8 = if debug { 5 } else { 0 };
+    let mut loader = EbpfLoader::new();
+    loader
+        .override_global("LAYOUT", plan.layout.values.as_slice(), true)
+        .override_global("WAKE_BYTES", &wake, true)
+        .override_global("AYA_LOG_LEVEL", &level, false)
+        .map_max_entries("RING", ring_bytes);
+    let mut ebpf = loader.load(OBJECT).map_err(|e| why.load(&e))?;
+    let btf = Btf::from_sys_fs().context("read /sys/kernel/btf/vmlinux")?;
+    let mut hooks = Vec::with_capacity(plan.hooks.len());
+    let mut refused = None;
+    for planned in &plan.hooks {
+        let mut shown = planned.describe();
+        if let Ok(function) = planned.target
+            && let Err(error) = attach_one(&mut ebpf, planned, function, &btf)
+        {
+            let (exit, text) = why.attach(&error);
+            if planned.vital && refused.is_none() {
+                refused = Some(ExitError::new(
+                    exit,
+                    format!(
+                        "cannot attach {} to {function}: {text}. `vswap doctor` shows every hook",
+                        shown.hook
+                    ),
+                ));
+            }
+            shown.state = HookState::Blind;
+            shown.reason = text;
+        }
+        log::info!("{} {} at {}: {:?} {}", shown.how, shown.hook, shown.function, shown.state, shown.reason);
+        hooks.push(shown);
+    }
+    Ok(Attached { ebpf, hooks, refused })
+}
+
+fn attach_one(ebpf: &mut Ebpf, planned: &PlannedHook, function: &str, btf: &Btf) -> Result<(), ProgramError> {
+    let name = planned.hook.program();
+    let program =
+        ebpf.program_mut(name).ok_or_else(|| ProgramError::InvalidName { name: name.to_owned() })?;
+    match (planned.how, program) {
+        (How::Fentry, Program::FEntry(p)) => {
+            p.load(function, btf)?;
+            p.attach().map(|_| ())
+        }
+        (How::Fexit, Program::FExit(p)) => {
+            p.load(function, btf)?;
+            p.attach().map(|_| ())
+        }
+        _ => Err(ProgramError::UnexpectedProgramType),
+    }
+}

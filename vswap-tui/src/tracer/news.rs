@@ -1,0 +1,185 @@
+//! Names for what the records only number: which device is which path, which memcg is which cgroup.
+
+use crate::kernel::facts::{CgroupPaths, SwapLine, read_swaps};
+use crate::meta::{CgroupInfo, DeviceInfo};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use vswap_common::slot::MAX_DEVICES;
+use vswap_common::{Entry, Kind, Record, flags};
+
+/// Watches the records for devices and cgroups not named yet.
+pub(super) struct News {
+    root: PathBuf,
+    paths: CgroupPaths,
+    /// Inode last seen for each memcg id; ids are used again after a cgroup is gone.
+    inodes: Vec<u64>,
+    /// Pages by device number, once a record told them; taken out when the device has its name.
+    unnamed: [Option<u64>; MAX_DEVICES],
+    named: [Option<String>; MAX_DEVICES],
+    /// Devices that were on when we started: only these may be named by their size alone.
+    at_start: Vec<SwapLine>,
+    cgroups: Vec<CgroupInfo>,
+    next_look: Option<Instant>,
+}
+
+/// `/proc/swaps` is read at most this often, and only while a device has no name.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+impl News {
+    pub(super) fn new(root: &Path, at_start: Vec<SwapLine>) -> Self {
+        Self {
+            root: root.to_owned(),
+            paths: CgroupPaths::new(root),
+            inodes: vec![0; usize::from(u16::MAX) + 1],
+            unnamed: [None; MAX_DEVICES],
+            named: [const { None }; MAX_DEVICES],
+            at_start,
+            cgroups: Vec::new(),
+            next_look: None,
+        }
+    }
+
+    /// Notes what a record tells. Called for every record: two compares for most.
+    #[inline]
+    pub(super) fn look(&mut self, r: &Record) {
+        if r.kind == Kind::Charge as u8 {
+            if r.flags & flags::MEMCG != 0 && r.arg != 0 && self.inodes[usize::from(r.memcg)] != r.arg {
+                self.inodes[usize::from(r.memcg)] = r.arg;
+                if let Some(path) = self.paths.path(r.arg) {
+                    self.cgroups.push(CgroupInfo { id: r.memcg, inode: r.arg, path });
+                }
+            }
+        } else if r.kind >= Kind::SwapOn as u8 {
+            self.device(r);
+        }
+    }
+
+    fn device(&mut self, r: &Record) {
+        let dev = usize::from(Entry(r.entry).dev());
+        let known = self.named[dev].is_some() || self.unnamed[dev].is_some();
+        if r.kind == Kind::SwapOn as u8 || (r.kind == Kind::ClusterMove as u8 && !known) {
+            self.named[dev] = None;
+            self.unnamed[dev] = Some(r.arg);
+        } else if r.kind == Kind::SwapOff as u8 {
+            self.named[dev] = None;
+            self.unnamed[dev] = None;
+        }
+    }
+
+    /// Cgroups newly seen since the last call.
+    pub(super) fn cgroups(&mut self) -> Vec<CgroupInfo> {
+        std::mem::take(&mut self.cgroups)
+    }
+
+    /// Devices whose name became certain since the last call: a line of `/proc/swaps` that no other device has and
+    /// whose size is that of exactly one unnamed device. Two of one size at once stay without a name.
+    pub(super) fn devices(&mut self) -> Vec<DeviceInfo> {
+        let now = Instant::now();
+        if self.unnamed.iter().all(Option::is_none) || self.next_look.is_some_and(|at| now < at) {
+            return Vec::new();
+        }
+        self.next_look = Some(now + LOOK_EVERY);
+        let mut lines = read_swaps(&self.root);
+        if lines.is_empty() {
+            lines.clone_from(&self.at_start);
+        }
+        self.name_from(&lines)
+    }
+
+    fn name_from(&mut self, lines: &[SwapLine]) -> Vec<DeviceInfo> {
+        let mut out = Vec::new();
+        for dev in 0..MAX_DEVICES {
+            let Some(pages) = self.unnamed[dev] else { continue };
+            let rivals = self.unnamed.iter().filter(|p| **p == Some(pages)).count();
+            let free: Vec<&SwapLine> = lines
+                .iter()
+                .filter(|l| l.pages == pages && !self.named.iter().flatten().any(|n| *n == l.name))
+                .collect();
+            if let (1, [line]) = (rivals, free.as_slice()) {
+                self.named[dev] = Some(line.name.clone());
+                self.unnamed[dev] = None;
+                out.push(DeviceInfo {
+                    dev: dev as u8,
+                    name: line.name.clone(),
+                    pages,
+                    used: line.used,
+                    prio: line.prio,
+                    r#virtual: false,
+                });
+            }
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(name: &str, pages: u64) -> SwapLine {
+        SwapLine { name: name.into(), pages, used: 0, prio: -1 }
+    }
+
+    fn swapon(dev: u8, pages: u64) -> Record {
+        Record {
+            kind: Kind::SwapOn as u8,
+            entry: Entry::new(dev, pages + 1).0,
+            arg: pages,
+            ..Record::default()
+        }
+    }
+
+    #[test]
+    fn device_gets_the_one_line_of_its_size() {
+        let mut n = News::new(Path::new("/nonexistent"), Vec::new());
+        n.look(&swapon(0, 100));
+        n.look(&swapon(1, 200));
+        let names: Vec<_> = n
+            .name_from(&[line("/dev/a", 100), line("/dev/b", 200)])
+            .into_iter()
+            .map(|d| (d.dev, d.name))
+            .collect();
+        assert_eq!(names, vec![(0, "/dev/a".to_owned()), (1, "/dev/b".to_owned())]);
+        assert!(n.name_from(&[line("/dev/a", 100)]).is_empty(), "told once");
+    }
+
+    #[test]
+    fn two_of_one_size_are_not_guessed() {
+        let mut n = News::new(Path::new("/nonexistent"), Vec::new());
+        n.look(&swapon(0, 100));
+        n.look(&swapon(1, 100));
+        assert!(n.name_from(&[line("/dev/a", 100), line("/dev/b", 100)]).is_empty());
+    }
+
+    #[test]
+    fn second_device_of_a_size_is_certain_once_the_first_has_its_name() {
+        let mut n = News::new(Path::new("/nonexistent"), Vec::new());
+        n.look(&swapon(0, 100));
+        assert_eq!(n.name_from(&[line("/dev/a", 100)]).len(), 1);
+        n.look(&swapon(1, 100));
+        assert_eq!(n.name_from(&[line("/dev/a", 100), line("/dev/b", 100)])[0].name, "/dev/b");
+    }
+
+    #[test]
+    fn cgroup_is_told_once_and_again_when_its_id_is_reused() {
+        use std::os::unix::fs::MetadataExt;
+        let dir = tempfile::tempdir().unwrap();
+        let wl = dir.path().join("sys/fs/cgroup/wl");
+        std::fs::create_dir_all(&wl).unwrap();
+        let charge = |inode| Record {
+            kind: Kind::Charge as u8,
+            memcg: 9,
+            arg: inode,
+            flags: flags::MEMCG,
+            ..Record::default()
+        };
+        let mut n = News::new(dir.path(), Vec::new());
+        let inode = wl.metadata().unwrap().ino();
+        n.look(&charge(inode));
+        n.look(&charge(inode));
+        assert_eq!(n.cgroups(), vec![CgroupInfo { id: 9, inode, path: "/wl".into() }]);
+        let other = dir.path().join("sys/fs/cgroup").metadata().unwrap().ino();
+        n.look(&charge(other));
+        assert_eq!(n.cgroups()[0].path, "/");
+    }
+}
