@@ -4,6 +4,7 @@
 
 pub mod generator;
 pub mod live;
+pub mod trace;
 
 use crate::decode::Event;
 use crate::meta::{Header, Trailer, Update};
