@@ -192,6 +192,18 @@ fn invalidation_after_a_free_is_no_news_and_the_stay_ends_with_the_free() {
 }
 
 #[test]
+fn invalidation_inside_another_folios_store_does_not_bring_the_slot_back() {
+    let mut bed = Bed::with(1);
+    bed.apply(&[
+        ev(Kind::ZswapStore, 20, 512, 1),
+        ev(Kind::CacheDel, 30, 512, 1),
+        ev(Kind::Free, 40, 512, 1),
+        Event { flags: flags::IN_STORE, ..ev(Kind::ZswapFree, 41, 512, 1) },
+    ]);
+    assert_eq!(bed.clean().used(), 0);
+}
+
+#[test]
 fn large_store_takes_lengths_page_by_page() {
     let mut bed = Bed::with(2);
     bed.apply(&[

@@ -168,10 +168,14 @@ impl Collector {
     }
 
     /// `zswap_entry_free`. In a load or a store the folio is locked and now the only copy. Otherwise it is the
-    /// writeback of a cached slot, or the invalidation that follows every free and finds the slot free.
+    /// writeback of a cached slot, or the invalidation that follows every free and finds the slot free: that may
+    /// even happen inside another folio's store, when the cgroup's zswap limit makes the store write back.
     fn zswap_free(&mut self, e: &Event) {
         let locked = e.flags & (flags::IN_LOAD | flags::IN_STORE) != 0;
         self.rewrite(e, |old, clash| {
+            if !old.used() && old.confirmed() {
+                return old;
+            }
             if locked {
                 return held(old, e, clash).with_backend(Backend::Folio).with_confirmed(true);
             }

@@ -1,0 +1,132 @@
+//! Whatever comes in: no panic, and the sums kept in passing equal a recount over all slots.
+
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use vswap_common::{Entry, Kind, Record};
+use vswap_tui::collector::Collector;
+use vswap_tui::decode::decode;
+use vswap_tui::meta::{CgroupInfo, Header, HookTotals, Update};
+use vswap_tui::snapshot::{Mix, Snapshot};
+
+/// Counts everything again from the slot dump and compares it with the snapshot.
+fn recount(collector: &mut Collector) -> Result<Snapshot, TestCaseError> {
+    let s = collector.snapshot();
+    let mut mix = Mix::default();
+    let (mut cached, mut unconfirmed, mut bytes) = (0, 0, 0);
+    let mut devices: BTreeMap<u8, Mix> = BTreeMap::new();
+    let mut cells: BTreeMap<(u8, u64), ([u16; 5], u16)> = BTreeMap::new();
+    let mut memcgs: BTreeMap<u16, (Mix, u64)> = BTreeMap::new();
+    let mut last = None;
+    for line in collector.slots() {
+        prop_assert!(last < Some((line.dev, line.off)), "slots are sorted and each comes once");
+        last = Some((line.dev, line.off));
+        let (b, len) = (line.backend as usize, u64::from(line.len.unwrap_or(0)));
+        mix[b] += 1;
+        devices.entry(line.dev).or_default()[b] += 1;
+        cached += u64::from(line.cached);
+        unconfirmed += u64::from(!line.confirmed);
+        bytes += len;
+        let cell = cells.entry((line.dev, line.off / 512)).or_default();
+        cell.0[b] += 1;
+        cell.1 += u16::from(!line.confirmed);
+        let row = memcgs.entry(line.memcg).or_default();
+        row.0[b] += 1;
+        row.1 += len;
+    }
+    prop_assert_eq!((s.mix, s.cached, s.unconfirmed, s.zswap_bytes), (mix, cached, unconfirmed, bytes));
+    for d in &s.devices {
+        prop_assert_eq!(d.mix, devices.remove(&d.dev).unwrap_or_default());
+        prop_assert_eq!(d.used, d.mix.iter().sum::<u64>());
+        for (i, cell) in (0..).zip(d.clusters.iter()) {
+            let counted = cells.remove(&(d.dev, i)).unwrap_or_default();
+            prop_assert_eq!((cell.mix, cell.unconfirmed), counted, "device {} cluster {}", d.dev, i);
+        }
+    }
+    prop_assert!(devices.is_empty());
+    prop_assert!(cells.keys().all(|(_, i)| *i >= 131_072), "only clusters far out have no cell");
+    for m in &s.memcgs {
+        prop_assert_eq!((m.mix, m.zswap_bytes), memcgs.remove(&m.id).unwrap_or_default());
+        prop_assert_eq!(m.slots, m.mix.iter().sum::<u64>());
+    }
+    prop_assert!(memcgs.is_empty());
+    Ok(s)
+}
+
+prop_compose! {
+    /// Events that meet each other: few devices, clusters, owners and sizes, all kinds and flags.
+    fn record()(
+        kind in 1u8..=23, dev in 0u8..3, cluster in prop_oneof![9 => 0u64..3, 1 => Just(200_000u64)],
+        start in 0u64..16, order in prop_oneof![4 => Just(0u8), 1 => 1u8..=2, 1 => Just(9u8)],
+        step in 0u64..3_000_000, arg in prop_oneof![0u64..1000, Just(u64::MAX)], val in -2i32..5000,
+        memcg in 0u16..4, flags in 0u16..256,
+    ) -> Record {
+        let off = if order == 9 { cluster * 512 } else { cluster * 512 + start * (1 << order) };
+        Record {
+            ts: step,
+            entry: Entry::new(dev, off).0,
+            arg: if kind == Kind::SwapOn as u8 { arg % 5000 } else { arg },
+            val: if kind == Kind::Charge as u8 && val < 4000 { 0 } else { val },
+            nr: 1 << order,
+            memcg,
+            flags,
+            kind,
+            order,
+            ..Record::default()
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn sums_always_equal_a_recount(records in prop::collection::vec(record(), 1..300), from_swapon: bool) {
+        let mut collector = Collector::new(Arc::new(Header { from_swapon, ..Header::default() }), 1_000_000);
+        let mut ts = 0;
+        for (i, mut r) in records.into_iter().enumerate() {
+            ts += r.ts;
+            r.ts = ts;
+            collector.apply(&decode(&r).unwrap());
+            if i % 32 == 0 {
+                recount(&mut collector)?;
+            }
+        }
+        let s = recount(&mut collector)?;
+        prop_assert!(s.history.iter().all(|p| p.span_ns == 1_000_000) && s.history.len() <= 600);
+    }
+
+    #[test]
+    fn any_record_that_decodes_is_taken(parts in prop::collection::vec(prop::array::uniform6(any::<u64>()), 0..64)) {
+        let mut collector = Collector::new(Arc::new(Header::default()), 0);
+        for p in parts {
+            let mut bytes = [0u8; 48];
+            for (i, word) in p.iter().enumerate() {
+                bytes[i * 8..i * 8 + 8].copy_from_slice(&word.to_le_bytes());
+            }
+            bytes[15] &= 0x7f;
+            bytes[46] = bytes[46] % 23 + 1;
+            bytes[47] %= 10;
+            match decode(&Record::from_bytes(&bytes)) {
+                Ok(event) => collector.apply(&event),
+                Err(_) => collector.note_undecodable(1),
+            }
+        }
+        recount(&mut collector)?;
+    }
+
+    #[test]
+    fn updates_never_disturb_the_sums(id: u16, path in ".{0,12}", lost: u64, fault: u64, records in prop::collection::vec(record(), 0..50)) {
+        let mut collector = Collector::new(Arc::new(Header::default()), 1000);
+        for r in &records {
+            collector.apply(&decode(r).unwrap());
+        }
+        let hook = HookTotals { lost: lost >> 1, fault: fault >> 2, ..HookTotals::default() };
+        collector.update(&Update {
+            cgroups: vec![CgroupInfo { id, inode: 1, path }],
+            hooks: vec![hook.clone(), hook],
+            ..Update::default()
+        });
+        recount(&mut collector)?;
+    }
+}
