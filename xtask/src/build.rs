@@ -67,6 +67,11 @@ pub(crate) fn static_vswap() -> Result<PathBuf> {
     static_binary("vswap-tui", "vswap")
 }
 
+/// Builds the static workload program for guests.
+pub(crate) fn static_workload() -> Result<PathBuf> {
+    static_binary("vswap-workload", "vswap-workload")
+}
+
 fn static_binary(package: &str, bin: &str) -> Result<PathBuf> {
     let out = sh::target().join("static");
     let mut cmd = sh::cargo();

@@ -1,0 +1,199 @@
+//! Runs the steps and prints the truth.
+
+use crate::pattern::{Content, Kind, PAGE};
+use crate::steps::{Pages, Step};
+use crate::sys::{self, Advice, Mapping};
+use crate::{cgroup::Cgroup, pattern, truth};
+use anyhow::{Context, Result, bail};
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::thread::sleep;
+use std::time::Duration;
+
+/// State of a run.
+#[derive(Debug)]
+pub(crate) struct Run {
+    map: Mapping,
+    content: Content,
+    shared: bool,
+    /// Rewrites of each page; `None` when it was given back.
+    generations: Vec<Option<u32>>,
+    children: Vec<i32>,
+    cgroup: Option<Cgroup>,
+    random: u64,
+}
+
+impl Run {
+    /// Maps the memory and fills every page.
+    pub(crate) fn new(
+        pages: usize,
+        shared: bool,
+        huge: bool,
+        content: Content,
+        cgroup: Option<Cgroup>,
+    ) -> Result<Self> {
+        let generations = vec![Some(0); pages];
+        sys::lock_current().context("mlockall; run as root")?;
+        let map = Mapping::new(pages, shared).context("mmap")?;
+        let advice = if huge { Advice::Huge } else { Advice::NoHuge };
+        map.advise(0, pages, advice).with_context(|| format!("madvise {advice:?}"))?;
+        if let Some(cgroup) = &cgroup {
+            cgroup.enter()?;
+        }
+        let mut run =
+            Self { map, content, shared, generations, children: Vec::new(), cgroup, random: content.seed };
+        let mut buf = [0; PAGE];
+        for page in 0..pages {
+            content.fill(page, 0, &mut buf);
+            run.map.write(page, &buf);
+        }
+        Ok(run)
+    }
+
+    /// Runs one step.
+    pub(crate) fn step(&mut self, step: &Step, out: &mut impl Write) -> Result<()> {
+        let total = self.map.pages();
+        match step {
+            Step::PageOut(pages) => self.advise(pages, Advice::PageOut),
+            Step::TouchRead(pages) => pages.iter(total).try_for_each(|page| self.verify(page)),
+            Step::TouchWrite(pages) => pages.iter(total).try_for_each(|page| self.rewrite(page)),
+            Step::Free(pages) => {
+                self.advise(pages, if self.shared { Advice::Remove } else { Advice::DontNeed })?;
+                pages.iter(total).for_each(|page| self.generations[page] = None);
+                Ok(())
+            }
+            Step::Random(count) => self.random(*count),
+            Step::Fork => {
+                self.children.push(sys::fork_sleeper().context("fork")?);
+                Ok(())
+            }
+            Step::Sleep(ms) => {
+                sleep(Duration::from_millis(*ms));
+                Ok(())
+            }
+            Step::Truth => self.truth(out),
+            Step::Mark(file) => std::fs::write(file, "").with_context(|| file.display().to_string()),
+            Step::Wait(file) => {
+                while !file.exists() {
+                    sleep(Duration::from_millis(50));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn advise(&self, pages: &Pages, advice: Advice) -> Result<()> {
+        for (first, count) in pages.runs(self.map.pages()) {
+            self.map
+                .advise(first, count, advice)
+                .with_context(|| format!("madvise {advice:?} of {count} pages from {first}"))?;
+        }
+        Ok(())
+    }
+
+    /// Fails if a page does not hold what was written to it.
+    fn verify(&self, page: usize) -> Result<()> {
+        let (mut want, mut have) = ([0; PAGE], [0; PAGE]);
+        if let Some(generation) = self.generations[page] {
+            self.content.fill(page, generation, &mut want);
+        }
+        self.map.read(page, &mut have);
+        if want != have {
+            let at = want.iter().zip(&have).position(|(w, h)| w != h).unwrap_or(0);
+            bail!(
+                "page {page} ({}, generation {:?}) came back changed at byte {at}: {:#04x} instead of {:#04x}",
+                self.content.kind(page).name(),
+                self.generations[page],
+                have[at],
+                want[at]
+            );
+        }
+        Ok(())
+    }
+
+    fn rewrite(&mut self, page: usize) -> Result<()> {
+        self.verify(page)?;
+        let generation = self.generations[page].map_or(0, |g| g + 1);
+        let mut buf = [0; PAGE];
+        self.content.fill(page, generation, &mut buf);
+        self.map.write(page, &buf);
+        self.generations[page] = Some(generation);
+        Ok(())
+    }
+
+    fn random(&mut self, count: u64) -> Result<()> {
+        for _ in 0..count {
+            self.random = pattern::mix(self.random.wrapping_add(0x9e37_79b9_7f4a_7c15));
+            let page = (self.random >> 8) as usize % self.map.pages();
+            if self.random.is_multiple_of(3) {
+                self.rewrite(page)?;
+            } else {
+                self.verify(page)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One JSON line for every slot that holds a page of ours, then a summary line.
+    fn truth(&self, out: &mut impl Write) -> Result<()> {
+        // What this needs is charged elsewhere: it must not push more pages of the cgroup into swap.
+        if let Some(cgroup) = &self.cgroup {
+            cgroup.leave()?;
+        }
+        let mut slots = BTreeMap::new();
+        truth::swapped("self", &mut slots)?;
+        for child in &self.children {
+            truth::swapped(&child.to_string(), &mut slots)?;
+        }
+        let mut text = String::new();
+        for ((dev, off), addr) in &slots {
+            // Pages of ours outside the mapping are slots too; their content is nobody's business.
+            let page = addr.checked_sub(self.map.addr()).map(|d| d / PAGE).filter(|p| *p < self.map.pages());
+            let line = match page {
+                Some(page) => {
+                    let kind = self.content.kind(page).name();
+                    format!(r#"{{"page":{page},"kind":"{kind}","dev":{dev},"off":{off}}}"#)
+                }
+                None => format!(r#"{{"page":null,"kind":"other","dev":{dev},"off":{off}}}"#),
+            };
+            text.push_str(&line);
+            text.push('\n');
+        }
+        text.push_str(&self.summary(slots.len())?);
+        out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("writing the truth")
+    }
+
+    fn summary(&self, slots: usize) -> Result<String> {
+        let places = truth::places("self", self.map.addr(), self.map.pages())?;
+        let present = places.iter().filter(|p| **p == truth::Place::Present).count();
+        let swapped = places.iter().filter(|p| matches!(p, truth::Place::Swapped { .. })).count();
+        let freed = self.generations.iter().filter(|g| g.is_none()).count();
+        let (mut shared_swapped, mut away) = (0, [0; 3]);
+        if self.shared {
+            shared_swapped = truth::shared_swap_pages(self.map.addr())?;
+            for (page, resident) in self.map.resident()?.into_iter().enumerate() {
+                if !resident && self.generations[page].is_some() {
+                    away[self.content.kind(page) as usize] += 1;
+                }
+            }
+        }
+        let away: Vec<String> =
+            Kind::ALL.iter().zip(away).map(|(kind, n)| format!(r#""{}":{n}"#, kind.name())).collect();
+        Ok(format!(
+            concat!(
+                r#"{{"summary":true,"pages":{},"present":{},"swapped":{},"freed":{},"slots":{},"children":{},"#,
+                r#""shared":{},"shared_swapped":{},"shared_away":{{{}}}}}"#,
+                "\n"
+            ),
+            self.map.pages(),
+            present,
+            swapped,
+            freed,
+            slots,
+            self.children.len(),
+            self.shared,
+            shared_swapped,
+            away.join(",")
+        ))
+    }
+}
