@@ -11,10 +11,13 @@
 
 mod bench;
 mod build;
+mod ci;
 mod live;
 mod setup;
 mod sh;
+mod test;
 mod toolchain;
+mod vm;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -34,6 +37,12 @@ enum Command {
     Build(build::BuildArgs),
     /// Build everything and start the dashboard on this host, or the demo where the kernel refuses
     Live(live::LiveArgs),
+    /// Boot a kernel under QEMU and run a script, or our suite, in it
+    Vm(vm::VmArgs),
+    /// Run everything: formatting, lints, unit tests, guests
+    Test(test::TestArgs),
+    /// What CI runs
+    Ci,
     /// Run the benchmarks; prints machine and commit beside the figures
     Bench(bench::BenchArgs),
 }
@@ -43,6 +52,9 @@ fn main() -> ExitCode {
         Command::Setup(args) => setup::run(&args).map(|()| 0),
         Command::Build(args) => build::run(&args).map(|()| 0),
         Command::Live(args) => live::run(&args),
+        Command::Vm(args) => vm::run(&args),
+        Command::Test(args) => test::run(&args).map(|()| 0),
+        Command::Ci => ci::run().map(|()| 0),
         Command::Bench(args) => bench::run(&args).map(|()| 0),
     };
     match result {

@@ -1,0 +1,119 @@
+# Head of the suite's script: one function per scenario kind. Everything the host checks goes to /out/NAME.
+
+failed=0
+
+fail() {
+    echo "VSWAP-SCENARIO-FAILED $*"
+    failed=1
+}
+
+# until_true SECONDS COMMAND...: false when the time is over.
+until_true() {
+    tenths=$(($1 * 10))
+    shift
+    until "$@"; do
+        tenths=$((tenths - 1))
+        [ $tenths -le 0 ] && return 1
+        sleep 0.1
+    done
+}
+
+recording() { grep -q '^recording' "$1/record.err" || ! kill -0 "$recorder" 2> /dev/null; }
+gone() { ! kill -0 "$1" 2> /dev/null; }
+# all_marked FILE COUNT: every worker has made its mark, or one has died.
+all_marked() {
+    for pid in $workers; do gone "$pid" && return 0; done
+    [ "$(ls "$1".* 2> /dev/null | wc -l)" -eq "$2" ]
+}
+
+# What moves while the kernel still swaps: writeback under way, and the counters themselves.
+pulse() {
+    grep -E '^(pswp|zswp|swp|nr_writeback )' /proc/vmstat
+    cat /proc/swaps
+}
+still() {
+    grep -q '^nr_writeback 0$' /proc/vmstat || return 1
+    before=$(pulse)
+    sleep 0.5
+    [ "$before" = "$(pulse)" ]
+}
+
+# snapshot DIR: every counter of the kernel that the trace must agree with.
+snapshot() {
+    mkdir -p "$1"
+    cat /proc/vmstat > "$1/vmstat"
+    cat /proc/swaps > "$1/swaps"
+    for cgroup in /sys/fs/cgroup/*/; do
+        [ -f "$cgroup/memory.swap.current" ] || continue
+        name=$(basename "$cgroup")
+        cat "$cgroup/memory.swap.current" > "$1/$name.swap.current"
+        cat "$cgroup/memory.stat" > "$1/$name.memory.stat"
+    done
+    for file in /sys/kernel/debug/zswap/*; do
+        [ -f "$file" ] && cat "$file" > "$1/zswap.$(basename "$file")"
+    done
+    return 0
+}
+
+# scenario NAME ZSWAP RECORD_ARGS END WORKER...
+#   ZSWAP: Y or N. END: int (clean end), kill (kill -9 while the load runs), none (no recorder at all).
+#   WORKER: 'OPTIONS|STEPS' of vswap-workload. Workers run at the same time and tell the truth together, when all
+#   have done their steps and the kernel has come to rest.
+scenario() {
+    name=$1 zswap=$2 record_args=$3 end=$4
+    shift 4
+    dir=/out/$name sync=/tmp/$name
+    mkdir -p "$dir" "$sync"
+    echo "VSWAP-SCENARIO $name"
+    echo "$zswap" > /sys/module/zswap/parameters/enabled
+    snapshot "$dir/before"
+    recorder=
+    if [ "$end" != none ]; then
+        # shellcheck disable=SC2086 # words are wanted
+        vswap record -o "$dir/trace.vswap" $record_args 2> "$dir/record.err" &
+        recorder=$!
+        until_true 120 recording "$dir" || { fail "$name: no 'recording' from the recorder"; kill -9 $recorder; return; }
+        if gone $recorder; then
+            wait $recorder
+            echo $? > "$dir/record.rc"
+            fail "$name: the recorder ended: $(cat "$dir/record.err")"
+            return
+        fi
+    fi
+    mkswap /dev/vda > /dev/null && swapon /dev/vda || { fail "$name: swapon"; return; }
+    count=0 workers=
+    for worker in "$@"; do
+        # shellcheck disable=SC2086 # words are wanted
+        vswap-workload ${worker%%|*} \
+            --steps "${worker#*|},mark:$sync/done.$count,wait:$sync/tell,truth,mark:$sync/told.$count,wait:$sync/end" \
+            > "$dir/truth.$count" 2> "$dir/worker.$count.err" &
+        workers="$workers $!"
+        count=$((count + 1))
+    done
+    if [ "$end" = kill ]; then
+        sleep 5
+        kill -9 $recorder
+        wait $recorder
+        echo $? > "$dir/record.rc"
+    fi
+    until_true 600 all_marked "$sync/done" $count || fail "$name: workers do not end"
+    until_true 60 still || fail "$name: the kernel does not come to rest"
+    touch "$sync/tell"
+    until_true 60 all_marked "$sync/told" $count || fail "$name: workers do not tell"
+    until_true 60 still || fail "$name: the kernel does not come to rest after the truth"
+    snapshot "$dir/after"
+    if [ "$end" = int ]; then
+        kill -INT $recorder
+        until_true 60 gone $recorder || kill -9 $recorder
+        wait $recorder
+        echo $? > "$dir/record.rc"
+    fi
+    cat /proc/swaps > "$dir/swaps.end"
+    touch "$sync/end"
+    for pid in $workers; do
+        wait "$pid" || fail "$name: a worker failed: $(cat "$dir"/worker.*.err)"
+    done
+    swapoff /dev/vda || fail "$name: swapoff"
+    rmdir /sys/fs/cgroup/*/ 2> /dev/null
+    echo "VSWAP-SCENARIO-END $name"
+}

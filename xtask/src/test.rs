@@ -1,0 +1,30 @@
+//! `cargo xtask test`: everything, cheapest first.
+
+use crate::{build, setup, sh, vm};
+use anyhow::Result;
+
+/// Options of `test`.
+#[derive(clap::Args, Default)]
+pub(crate) struct TestArgs {
+    /// Skip what boots guests
+    #[arg(long)]
+    no_vm: bool,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &TestArgs) -> Result<()> {
+    setup::run(&setup::SetupArgs { vm: !args.no_vm })?;
+    sh::step("Formatting", sh::cargo().args(["fmt", "--all", "--check"]))?;
+    build::ebpf()?;
+    sh::step(
+        "Lints",
+        sh::cargo().args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]),
+    )?;
+    sh::step("Unit and integration tests", sh::cargo().args(["test", "--workspace"]))?;
+    build::static_vswap()?;
+    if args.no_vm {
+        sh::say("Guests: SKIPPED (--no-vm)");
+        return Ok(());
+    }
+    vm::suite::run_all()
+}

@@ -1,0 +1,142 @@
+//! `cargo xtask vm`: a real kernel under QEMU with vswap and the workload program in it.
+//!
+//! ```text
+//! kernel (Debian package or file) --.
+//! static vswap, workload, busybox  --+-> initramfs -> QEMU -> console (markers) + out disk -> --out
+//! script (given, or our suite)     --'                   `-> live port -> `vswap live --input -`
+//! ```
+
+pub(crate) mod console;
+mod initramfs;
+mod kernel;
+mod live;
+mod qemu;
+pub(crate) mod suite;
+
+use crate::{build, setup, sh};
+use anyhow::{Context, Result};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Options of `vm`.
+#[derive(clap::Args, Clone)]
+pub(crate) struct VmArgs {
+    /// Kernel: a version like 7.3 or 6.12 (newest Debian package of it), or the path of a bzImage
+    #[arg(long, default_value = "7.3")]
+    kernel: String,
+    /// Folder with the modules of a kernel given by path (lib/modules/VERSION)
+    #[arg(long)]
+    modules: Option<PathBuf>,
+    /// Fetch the newest package even if one is in the cache
+    #[arg(long)]
+    refresh: bool,
+    /// Shell script to run in the guest; without it: our suite
+    #[arg(long, value_name = "FILE")]
+    script: Option<PathBuf>,
+    /// Where to put what the guest left in /out
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Memory of the guest in MiB
+    #[arg(long, default_value_t = 2000)]
+    memory: u32,
+    /// CPUs of the guest
+    #[arg(long, default_value_t = 2)]
+    cpus: u32,
+    /// Size of the swap disk in MiB
+    #[arg(long, default_value_t = 512)]
+    swap: u64,
+    /// Stream a recording from the guest into the dashboard of the host, while a workload (or --script) runs
+    #[arg(long)]
+    live: bool,
+    /// Options of `vswap live` on the host, with --live
+    #[arg(last = true, requires = "live")]
+    live_args: Vec<String>,
+    /// Give up after this time
+    #[arg(long, default_value = "10m", value_parser = humantime::parse_duration)]
+    timeout: Duration,
+}
+
+/// A guest to run.
+#[derive(Debug, Clone)]
+pub(crate) struct Guest {
+    /// Kernel to boot.
+    pub(crate) kernel: kernel::Kernel,
+    /// Name of the run: its folder below target/vm.
+    pub(crate) name: String,
+    /// What the guest does: a shell script.
+    pub(crate) script: String,
+    /// Memory in MiB.
+    pub(crate) memory: u32,
+    /// CPUs.
+    pub(crate) cpus: u32,
+    /// Swap disk in MiB.
+    pub(crate) swap: u64,
+    /// Time after which the run is a failure.
+    pub(crate) timeout: Duration,
+    /// Show the console while it runs.
+    pub(crate) echo: bool,
+}
+
+impl Guest {
+    /// Folder with everything of this run.
+    pub(crate) fn dir(&self) -> PathBuf {
+        sh::target().join("vm").join(&self.name)
+    }
+}
+
+/// The static programs that go into a guest.
+#[derive(Debug, Clone)]
+pub(crate) struct Programs {
+    /// `vswap` with the eBPF object inside.
+    pub(crate) vswap: PathBuf,
+    /// The test workload.
+    pub(crate) workload: PathBuf,
+}
+
+impl Programs {
+    /// Builds them.
+    pub(crate) fn build() -> Result<Self> {
+        build::ebpf()?;
+        Ok(Self { vswap: build::static_vswap()?, workload: build::static_workload()? })
+    }
+}
+
+/// Runs the command; returns the exit code of the script.
+pub(crate) fn run(args: &VmArgs) -> Result<u8> {
+    setup::vm()?;
+    let kernel = kernel::find(&args.kernel, args.modules.as_deref(), args.refresh)?;
+    let programs = Programs::build()?;
+    let script = match &args.script {
+        Some(path) => std::fs::read_to_string(path).with_context(|| path.display().to_string())?,
+        None if args.live => live::WORKLOAD.to_owned(),
+        None => return suite::run_on(&kernel, &programs, args.out.as_deref()).map(|()| 0),
+    };
+    let guest = Guest {
+        name: format!("{}-{}", kernel.name, if args.live { "live" } else { "script" }),
+        kernel,
+        script,
+        memory: args.memory,
+        cpus: args.cpus,
+        swap: args.swap,
+        timeout: args.timeout,
+        echo: !args.live,
+    };
+    if args.live {
+        return live::run(&guest, &programs, &args.live_args);
+    }
+    let default_out = guest.dir().join("out");
+    let out = args.out.as_deref().unwrap_or(&default_out);
+    let code = boot(&guest, &programs, out)?;
+    sh::say(format!("script ended with {code}; /out of the guest is in {}", out.display()));
+    Ok(code)
+}
+
+/// Boots, runs the script, brings /out back. Returns the script's exit code; a guest that crashed or hung is an error.
+pub(crate) fn boot(guest: &Guest, programs: &Programs, out: &Path) -> Result<u8> {
+    let image = initramfs::make(guest, programs)?;
+    let disks = qemu::Disks::create(guest)?;
+    let machine = qemu::start(guest, &image, &disks, None)?;
+    let code = machine.wait()?;
+    disks.unpack(out)?;
+    Ok(code)
+}

@@ -1,0 +1,257 @@
+//! Every equality between the trace and the kernel's own numbers. Each failure is a sentence with both sides.
+
+use super::evidence::{Entry, Kernel, Slot, Vswap};
+use super::scenario::{Backing, End, Scenario};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Counters that `totals` of the report and vmstat have under the same name.
+const TOTALS: [&str; 7] = ["zswpout", "zswpin", "zswpwb", "pswpout", "pswpin", "swpout_zero", "swpin_zero"];
+
+/// Examples in a message: enough to look at, not a flood.
+const EXAMPLES: usize = 5;
+
+/// What the kernel and the workload must agree on without any trace.
+pub(crate) fn load(scenario: &Scenario, kernel: &Kernel) -> Vec<String> {
+    let mut bad = Vec::new();
+    for (name, least) in scenario.at_least {
+        let have = kernel.vmstat.get(*name).copied().unwrap_or(0);
+        if have < *least {
+            bad.push(format!("the load is too weak: {name} rose by {have}, wanted at least {least}"));
+        }
+    }
+    let used: u64 = kernel.used.iter().map(|(_, pages)| pages).sum();
+    let told = kernel.truth.len() as u64 + kernel.summaries.iter().map(|s| s.shared_swapped).sum::<u64>();
+    let present: u64 = kernel.summaries.iter().map(|s| s.present).sum();
+    // Present pages may keep their slot in the swap cache; before 7.0 a few idle ones wait in per-CPU caches.
+    if told > used || used > told + present + 128 {
+        bad.push(format!(
+            "/proc/swaps says {used} pages are used, the workload knows {told} (and {present} present)"
+        ));
+    }
+    if kernel.summaries.iter().all(|s| s.swapped + s.shared_swapped == 0) {
+        bad.push("nothing is swapped".to_owned());
+    }
+    bad
+}
+
+/// What the trace must say, according to how the recording ended.
+pub(crate) fn trace(scenario: &Scenario, kernel: &Kernel, vswap: &Vswap) -> Vec<String> {
+    let mut bad = Checks::default();
+    match scenario.end {
+        End::Clean => {
+            bad.equal("exit code of vswap record", i64::from(vswap.record_code), 0);
+            bad.equal("exit code of vswap report", i64::from(vswap.report_code), 0);
+            bad.number("lost", vswap.number("/lost"), 0);
+            bad.number("unconfirmed", vswap.number("/unconfirmed"), 0);
+            slot_set(kernel, vswap, &mut bad);
+            backends(scenario, kernel, vswap, &mut bad);
+            numbers(kernel, vswap, &mut bad);
+        }
+        End::Lossy => {
+            bad.equal("exit code of vswap record", i64::from(vswap.record_code), 3);
+            bad.equal("exit code of vswap report", i64::from(vswap.report_code), 3);
+            bad.positive("lost", vswap.number("/lost"));
+            bad.positive("unconfirmed", vswap.number("/unconfirmed"));
+            confirmed_only(kernel, vswap, &mut bad);
+        }
+        End::Killed => {
+            bad.equal("exit code of vswap record (killed)", i64::from(vswap.record_code), 128 + 9);
+            bad.equal("exit code of vswap report", i64::from(vswap.report_code), 5);
+            bad.positive("events", vswap.number("/events"));
+            bad.that(!vswap.slots.is_empty(), || "vswap slots lists nothing of what was whole".to_owned());
+        }
+        End::Unrecorded => {}
+    }
+    bad.0
+}
+
+#[derive(Default)]
+struct Checks(Vec<String>);
+
+impl Checks {
+    fn that(&mut self, holds: bool, message: impl FnOnce() -> String) {
+        if !holds {
+            self.0.push(message());
+        }
+    }
+
+    fn equal(&mut self, what: &str, have: i64, want: i64) {
+        self.that(have == want, || format!("{what}: {have}, wanted {want}"));
+    }
+
+    fn number(&mut self, what: &str, have: Option<u64>, want: u64) {
+        self.that(have == Some(want), || match have {
+            Some(have) => format!("{what}: {have}, wanted {want}"),
+            None => format!("{what}: not in the report, wanted {want}"),
+        });
+    }
+
+    fn positive(&mut self, what: &str, have: Option<u64>) {
+        self.that(have.is_some_and(|n| n > 0), || format!("{what}: {have:?}, wanted more than 0"));
+    }
+}
+
+/// The slots listed are those of pagemap; more only where the swap cache keeps one for a page in memory.
+fn slot_set(kernel: &Kernel, vswap: &Vswap, bad: &mut Checks) {
+    let listed: BTreeMap<Entry, &Slot> = vswap.slots.iter().map(|s| ((s.dev, s.off), s)).collect();
+    bad.that(listed.len() == vswap.slots.len(), || "vswap slots lists a slot twice".to_owned());
+    let sorted = vswap.slots.is_sorted_by_key(|s| (s.dev, s.off));
+    bad.that(sorted, || "vswap slots is not sorted by device and offset".to_owned());
+    let missing: Vec<&Entry> = kernel.truth.keys().filter(|e| !listed.contains_key(e)).collect();
+    bad.that(missing.is_empty(), || {
+        format!(
+            "{} of {} swapped pages are not listed, e.g. {}",
+            missing.len(),
+            kernel.truth.len(),
+            some(&missing)
+        )
+    });
+    let extra: Vec<&&Slot> =
+        listed.values().filter(|s| !kernel.truth.contains_key(&(s.dev, s.off)) && !s.cached).collect();
+    if kernel.summaries.iter().any(|s| s.shared) {
+        // pagemap does not know where shared pages went; smaps knows how many there are.
+        let (slots, told) = (vswap.slots.len() as u64, kernel.truth.len() as u64);
+        let shared: u64 = kernel.summaries.iter().map(|s| s.shared_swapped).sum();
+        bad.that(extra.len() as u64 <= shared && slots >= told + shared, || {
+            format!("{slots} slots listed ({} of them not cached and not in pagemap), the workload knows {told} and {shared} shared", extra.len())
+        });
+    } else {
+        bad.that(extra.is_empty(), || {
+            format!("{} slots are listed that no page is in, e.g. {}", extra.len(), some(&extra))
+        });
+    }
+    let doubtful: Vec<&Slot> = vswap.slots.iter().filter(|s| !s.confirmed).collect();
+    bad.that(doubtful.is_empty(), || {
+        format!("{} slots are not confirmed, e.g. {}", doubtful.len(), some(&doubtful))
+    });
+}
+
+/// The backends a page of this kind may have.
+fn demanded(backing: Backing, kind: &str, slot: &Slot) -> bool {
+    // A page that was read back and kept its slot: the folio is the truth, what lies behind it may still be valid.
+    if slot.cached && slot.backend == "folio" {
+        return true;
+    }
+    match (kind, backing) {
+        ("zero", _) => slot.backend == "zero",
+        // The workload's own memory; locked, so hardly any.
+        ("other", _) => slot.backend != "none",
+        (_, Backing::Zswap) => slot.backend == "zswap",
+        (_, Backing::Device) => slot.backend == "phys",
+        (_, Backing::Writeback) => slot.backend == "zswap" || slot.backend == "phys",
+    }
+}
+
+fn backends(scenario: &Scenario, kernel: &Kernel, vswap: &Vswap, bad: &mut Checks) {
+    let mut wrong: BTreeMap<(String, String), Vec<&Slot>> = BTreeMap::new();
+    for slot in &vswap.slots {
+        if let Some(kind) = kernel.truth.get(&(slot.dev, slot.off))
+            && !demanded(scenario.backing, kind, slot)
+        {
+            wrong.entry((kind.clone(), slot.backend.clone())).or_default().push(slot);
+        }
+    }
+    for ((kind, backend), slots) in &wrong {
+        bad.0.push(format!(
+            "{} pages of kind {kind} are said to be {backend}, e.g. {}",
+            slots.len(),
+            some(slots)
+        ));
+    }
+    let count = |backend: &str| vswap.slots.iter().filter(|s| s.backend == backend).count() as u64;
+    if scenario.backing == Backing::Writeback {
+        bad.that(count("phys") > 0, || "no slot is on the device although zswap was written back".to_owned());
+    }
+    // Shared pages by content: those not in memory, as slots that no pagemap line explains.
+    let mut away: BTreeMap<&str, u64> = BTreeMap::new();
+    for (kind, n) in kernel.summaries.iter().filter(|s| s.shared).flat_map(|s| &s.shared_away) {
+        let backend = match (kind.as_str(), scenario.backing) {
+            ("zero", _) => "zero",
+            (_, Backing::Device) => "phys",
+            _ => "zswap",
+        };
+        *away.entry(backend).or_default() += n;
+    }
+    for (backend, want) in away {
+        let have = vswap
+            .slots
+            .iter()
+            .filter(|s| s.backend == backend && !s.cached && !kernel.truth.contains_key(&(s.dev, s.off)))
+            .count() as u64;
+        bad.that(have == want, || format!("shared pages in {backend}: {have} listed, {want} by content"));
+    }
+    for backend in ["folio", "zero", "zswap", "phys"] {
+        let listed = count(backend);
+        bad.number(
+            &format!("backends.{backend} of the report"),
+            vswap.number(&format!("/backends/{backend}")),
+            listed,
+        );
+    }
+}
+
+fn numbers(kernel: &Kernel, vswap: &Vswap, bad: &mut Checks) {
+    let in_zswap = vswap.slots.iter().filter(|s| s.backend == "zswap").count() as u64;
+    match kernel.stored_pages {
+        Some(stored) => bad.that(in_zswap == stored, || {
+            format!("{in_zswap} slots are in zswap, its stored_pages is {stored}")
+        }),
+        // The folder appears when zswap is used for the first time.
+        None => bad.that(in_zswap == 0, || format!("{in_zswap} slots in a zswap that was never used")),
+    }
+    // Devices in the order of /proc/swaps are numbered from 0: the suite uses no other.
+    for (dev, (name, used)) in kernel.used.iter().enumerate() {
+        let listed = vswap.slots.iter().filter(|s| usize::from(s.dev) == dev).count() as u64;
+        bad.that(listed == *used, || format!("{listed} slots of {name} are listed, /proc/swaps says {used}"));
+        let reported = vswap.report.pointer("/devices").and_then(|d| d.as_array()).and_then(|devices| {
+            devices.iter().find(|d| d.get("dev").and_then(serde_json::Value::as_u64) == Some(dev as u64))
+        });
+        let reported = reported.and_then(|d| d.get("used")).and_then(serde_json::Value::as_u64);
+        bad.number(&format!("used of {name} in the report"), reported, *used);
+    }
+    for name in TOTALS {
+        let want = kernel.vmstat.get(name).copied().unwrap_or(0);
+        bad.number(
+            &format!("totals.{name} of the report (vmstat)"),
+            vswap.number(&format!("/totals/{name}")),
+            want,
+        );
+    }
+    let mut by_memcg: BTreeMap<&str, u64> = BTreeMap::new();
+    for slot in &vswap.slots {
+        *by_memcg.entry(slot.memcg.as_deref().unwrap_or("(none)")).or_default() += 1;
+    }
+    for (path, bytes) in &kernel.swap_current {
+        let listed = by_memcg.get(path.as_str()).copied().unwrap_or(0);
+        bad.that(listed * 4096 == *bytes, || {
+            format!("{listed} slots of {path} are listed, its memory.swap.current is {} pages", bytes / 4096)
+        });
+    }
+    let strangers: BTreeSet<&&str> =
+        by_memcg.keys().filter(|path| !kernel.swap_current.contains_key(**path)).collect();
+    bad.that(strangers.is_empty(), || format!("slots of cgroups that charge no swap: {strangers:?}"));
+}
+
+/// After loss: what is still called confirmed must be right, everything else is open.
+fn confirmed_only(kernel: &Kernel, vswap: &Vswap, bad: &mut Checks) {
+    let wrong: Vec<&Slot> = vswap
+        .slots
+        .iter()
+        .filter(|s| s.confirmed && !s.cached)
+        .filter(|s| match kernel.truth.get(&(s.dev, s.off)) {
+            Some(kind) => !demanded(Backing::Zswap, kind, s),
+            None => true,
+        })
+        .collect();
+    bad.that(wrong.is_empty(), || {
+        format!(
+            "{} slots are called confirmed after a loss and are wrong, e.g. {}",
+            wrong.len(),
+            some(&wrong)
+        )
+    });
+}
+
+fn some<T: std::fmt::Debug>(items: &[T]) -> String {
+    items.iter().take(EXAMPLES).map(|item| format!("{item:?}")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,118 @@
+//! The checks themselves must be able to fail: one good case, then one lie at a time.
+
+use super::check;
+use super::evidence::{Kernel, Slot, Summary, Vswap};
+use super::scenario::{Scenario, full};
+use serde_json::json;
+use std::collections::BTreeMap;
+
+fn scenario(name: &str) -> Scenario {
+    full().into_iter().flat_map(|b| b.scenarios).find(|s| s.name == name).unwrap()
+}
+
+fn slot(off: u64, backend: &str, cached: bool) -> Slot {
+    Slot { dev: 0, off, backend: backend.into(), memcg: Some("/wl".into()), cached, confirmed: true }
+}
+
+/// Three pages swapped out, one of them zero, and a fourth that was read back and kept its slot.
+fn good() -> (Kernel, Vswap) {
+    let kernel = Kernel {
+        truth: BTreeMap::from([(1, "zero"), (2, "comp"), (3, "rand")].map(|(o, k)| ((0, o), k.to_owned()))),
+        summaries: vec![Summary {
+            present: 1,
+            swapped: 3,
+            slots: 3,
+            shared: false,
+            shared_swapped: 0,
+            shared_away: BTreeMap::new(),
+        }],
+        used: vec![("/dev/vda".into(), 4)],
+        vmstat: BTreeMap::from(
+            [("zswpout", 3000), ("zswpin", 301), ("swpout_zero", 900), ("swpin_zero", 90), ("pswpin", 0)]
+                .map(|(k, v)| (k.to_owned(), v)),
+        ),
+        swap_current: BTreeMap::from([("/wl".to_owned(), 4 * 4096)]),
+        stored_pages: Some(2),
+    };
+    let vswap = Vswap {
+        record_code: 0,
+        slots: vec![
+            slot(1, "zero", false),
+            slot(2, "zswap", false),
+            slot(3, "zswap", false),
+            slot(4, "folio", true),
+        ],
+        report_code: 0,
+        report: json!({
+            "events": 9, "lost": 0, "unconfirmed": 0,
+            "backends": {"folio": 1, "zero": 1, "zswap": 2, "phys": 0},
+            "devices": [{"dev": 0, "used": 4}],
+            "totals": {"zswpout": 3000, "zswpin": 301, "zswpwb": 0, "pswpout": 0, "pswpin": 0, "swpout_zero": 900,
+                       "swpin_zero": 90},
+        }),
+    };
+    (kernel, vswap)
+}
+
+/// Failures after `lie` changed the good case.
+fn after(lie: impl FnOnce(&mut Kernel, &mut Vswap)) -> Vec<String> {
+    let (mut kernel, mut vswap) = good();
+    lie(&mut kernel, &mut vswap);
+    let scenario = scenario("order0");
+    let mut failures = check::load(&scenario, &kernel);
+    failures.extend(check::trace(&scenario, &kernel, &vswap));
+    failures
+}
+
+#[test]
+fn the_good_case_holds() {
+    assert_eq!(after(|_, _| ()), [] as [String; 0]);
+}
+
+#[test]
+fn every_lie_is_found() {
+    type Lie = fn(&mut Kernel, &mut Vswap);
+    let lies: [(&str, Lie); 16] = [
+        ("not listed", |_, v| drop(v.slots.remove(1))),
+        ("no page is in", |_, v| v.slots.push(slot(9, "zswap", false))),
+        ("twice", |_, v| v.slots.push(slot(4, "folio", true))),
+        ("not sorted", |_, v| v.slots.swap(0, 1)),
+        ("kind zero are said to be zswap", |_, v| v.slots[0].backend = "zswap".into()),
+        ("kind comp are said to be phys", |_, v| v.slots[1].backend = "phys".into()),
+        ("not confirmed", |_, v| v.slots[2].confirmed = false),
+        ("stored_pages is 3", |k, _| k.stored_pages = Some(3)),
+        ("/proc/swaps says 5", |k, _| k.used[0].1 = 5),
+        ("totals.zswpin", |k, _| assert!(k.vmstat.insert("zswpin".into(), 302).is_some())),
+        ("memory.swap.current is 3", |k, _| assert!(k.swap_current.insert("/wl".into(), 3 * 4096).is_some())),
+        ("charge no swap", |k, _| k.swap_current.clear()),
+        ("lost: 1", |_, v| v.report["lost"] = json!(1)),
+        ("exit code of vswap record: 3", |_, v| v.record_code = 3),
+        ("backends.zero", |_, v| v.report["backends"]["zero"] = json!(2)),
+        ("too weak: zswpout", |k, _| assert!(k.vmstat.insert("zswpout".into(), 7).is_some())),
+    ];
+    for (words, lie) in lies {
+        let failures = after(lie);
+        assert!(failures.iter().any(|f| f.contains(words)), "'{words}' not in {failures:?}");
+    }
+}
+
+#[test]
+fn loss_and_damage_must_be_admitted() {
+    let (kernel, mut vswap) = good();
+    let lossy = scenario("small-ring");
+    assert!(check::trace(&lossy, &kernel, &vswap).len() >= 4, "a clean recording is no loss");
+    vswap.record_code = 3;
+    vswap.report_code = 3;
+    vswap.report["lost"] = json!(7);
+    vswap.report["unconfirmed"] = json!(1);
+    assert_eq!(check::trace(&lossy, &kernel, &vswap), [] as [String; 0]);
+    vswap.slots[1].backend = "phys".into();
+    assert!(check::trace(&lossy, &kernel, &vswap)[0].contains("called confirmed"));
+
+    let killed = scenario("killed");
+    let (kernel, mut vswap) = good();
+    assert_eq!(check::trace(&killed, &kernel, &vswap).len(), 2);
+    vswap.record_code = 137;
+    vswap.report_code = 5;
+    assert_eq!(check::trace(&killed, &kernel, &vswap), [] as [String; 0]);
+}

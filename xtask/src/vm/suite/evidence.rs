@@ -1,0 +1,218 @@
+//! What a scenario left behind, parsed: the kernel's counters, the workload's truth, and what vswap says.
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// A slot: (device, offset).
+pub(crate) type Entry = (u8, u64);
+
+/// A line of `vswap slots`.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Slot {
+    pub(crate) dev: u8,
+    pub(crate) off: u64,
+    pub(crate) backend: String,
+    pub(crate) memcg: Option<String>,
+    pub(crate) cached: bool,
+    pub(crate) confirmed: bool,
+}
+
+/// A line of the workload's truth.
+#[derive(Clone, Debug, Deserialize)]
+struct TruthLine {
+    kind: String,
+    dev: u8,
+    off: u64,
+}
+
+/// The last line of the workload's truth.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Summary {
+    pub(crate) present: u64,
+    pub(crate) swapped: u64,
+    pub(crate) slots: u64,
+    pub(crate) shared: bool,
+    pub(crate) shared_swapped: u64,
+    pub(crate) shared_away: BTreeMap<String, u64>,
+}
+
+/// What the workload and the kernel say.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Kernel {
+    /// Slot to kind of content, all workers.
+    pub(crate) truth: BTreeMap<Entry, String>,
+    /// One per worker.
+    pub(crate) summaries: Vec<Summary>,
+    /// Used pages by device, in the order of /proc/swaps.
+    pub(crate) used: Vec<(String, u64)>,
+    /// vmstat after minus before.
+    pub(crate) vmstat: BTreeMap<String, u64>,
+    /// Cgroup path to memory.swap.current.
+    pub(crate) swap_current: BTreeMap<String, u64>,
+    /// zswap's stored_pages; `None` without its debugfs folder.
+    pub(crate) stored_pages: Option<u64>,
+}
+
+/// What vswap says about its trace.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Vswap {
+    /// Exit code of the recorder.
+    pub(crate) record_code: i32,
+    /// Lines of `vswap slots`.
+    pub(crate) slots: Vec<Slot>,
+    /// Exit code of `vswap report`.
+    pub(crate) report_code: i32,
+    /// Object of `vswap report --json`.
+    pub(crate) report: Value,
+}
+
+impl Kernel {
+    /// Reads the folder of a scenario.
+    pub(crate) fn read(dir: &Path) -> Result<Self> {
+        let mut kernel = Self::default();
+        for file in files(dir)?.iter().filter(|name| name.starts_with("truth.")) {
+            truth(&text(&dir.join(file))?, &mut kernel).with_context(|| file.clone())?;
+        }
+        let after = dir.join("after");
+        kernel.used = swaps(&text(&after.join("swaps"))?)?;
+        let end = swaps(&text(&dir.join("swaps.end"))?)?;
+        if end != kernel.used {
+            bail!("the kernel was not at rest: /proc/swaps said {:?}, then {end:?}", kernel.used);
+        }
+        kernel.vmstat = delta(&text(&dir.join("before/vmstat"))?, &text(&after.join("vmstat"))?)?;
+        for file in files(&after)? {
+            if let Some(name) = file.strip_suffix(".swap.current") {
+                let bytes = text(&after.join(&file))?.trim().parse().with_context(|| file.clone())?;
+                kernel.swap_current.insert(format!("/{name}"), bytes);
+            }
+        }
+        let stored = after.join("zswap.stored_pages");
+        if stored.is_file() {
+            kernel.stored_pages = Some(text(&stored)?.trim().parse().context("stored_pages")?);
+        }
+        Ok(kernel)
+    }
+}
+
+impl Vswap {
+    /// Asks `vswap` about the trace of a scenario.
+    pub(crate) fn read(dir: &Path, vswap: &Path) -> Result<Self> {
+        let trace = dir.join("trace.vswap");
+        let record_code = text(&dir.join("record.rc"))?.trim().parse().context("record.rc")?;
+        let (_, slots) = ask(Command::new(vswap).arg("slots").arg(&trace))?;
+        let (report_code, report) = ask(Command::new(vswap).args(["report", "--json"]).arg(&trace))?;
+        fs::write(dir.join("slots.ndjson"), &slots)?;
+        fs::write(dir.join("report.json"), &report)?;
+        Ok(Self {
+            record_code,
+            slots: slots
+                .lines()
+                .map(|line| serde_json::from_str(line).with_context(|| format!("vswap slots: {line}")))
+                .collect::<Result<_>>()?,
+            report_code,
+            report: serde_json::from_str(&report).context("vswap report --json")?,
+        })
+    }
+
+    /// A number of the report by JSON pointer.
+    pub(crate) fn number(&self, pointer: &str) -> Option<u64> {
+        self.report.pointer(pointer)?.as_u64()
+    }
+}
+
+/// Runs to the end; the code is judged by the caller, as loss and damage have codes of their own.
+fn ask(cmd: &mut Command) -> Result<(i32, String)> {
+    let out = cmd.output().with_context(|| format!("{cmd:?}"))?;
+    let code = out.status.code().with_context(|| format!("{cmd:?} died: {}", out.status))?;
+    if out.stdout.is_empty() && !matches!(code, 0 | 3 | 5) {
+        bail!("{cmd:?} ended with {code}: {}", String::from_utf8_lossy(&out.stderr).trim());
+    }
+    Ok((code, String::from_utf8(out.stdout).with_context(|| format!("{cmd:?}"))?))
+}
+
+fn text(path: &Path) -> Result<String> {
+    fs::read_to_string(path).with_context(|| path.display().to_string())
+}
+
+fn files(dir: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(dir).with_context(|| dir.display().to_string())? {
+        names.push(entry?.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn truth(text: &str, kernel: &mut Kernel) -> Result<()> {
+    let mut lines: Vec<&str> = text.lines().collect();
+    let summary = lines.pop().context("no truth was told")?;
+    let summary: Summary = serde_json::from_str(summary).with_context(|| summary.to_owned())?;
+    if summary.slots != lines.len() as u64 {
+        bail!("{} lines, but the summary counts {} slots", lines.len(), summary.slots);
+    }
+    for line in lines {
+        let line: TruthLine = serde_json::from_str(line).with_context(|| line.to_owned())?;
+        kernel.truth.insert((line.dev, line.off), line.kind);
+    }
+    kernel.summaries.push(summary);
+    Ok(())
+}
+
+/// /proc/swaps: path and used pages of each line after the head.
+fn swaps(text: &str) -> Result<Vec<(String, u64)>> {
+    let line = |line: &str| -> Option<(String, u64)> {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        Some((words.first()?.to_string(), words.get(3)?.parse::<u64>().ok()? / 4))
+    };
+    text.lines().skip(1).map(|l| line(l).with_context(|| format!("/proc/swaps: {l}"))).collect()
+}
+
+/// Counters of vmstat that went up, and by how much. Those that are not counters may fall and are left out.
+fn delta(before: &str, after: &str) -> Result<BTreeMap<String, u64>> {
+    let parse = |text: &str| -> Result<BTreeMap<String, u64>> {
+        text.lines()
+            .map(|l| {
+                let (name, n) = l.split_once(' ').with_context(|| l.to_owned())?;
+                Ok((name.to_owned(), n.trim().parse().with_context(|| l.to_owned())?))
+            })
+            .collect()
+    };
+    let before = parse(before).context("vmstat before")?;
+    Ok(parse(after)
+        .context("vmstat after")?
+        .into_iter()
+        .filter_map(|(name, n)| Some((n.checked_sub(*before.get(&name)?)?, name)))
+        .map(|(n, name)| (name, n))
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kernel_files() {
+        let text = "Filename\tType\tSize\tUsed\tPriority\n/dev/vda  partition\t524284\t\t4096\t-2\n";
+        assert_eq!(swaps(text).unwrap(), [("/dev/vda".to_owned(), 1024)]);
+        assert!(swaps("head\n/dev/vda partition\n").is_err());
+        let delta = delta("zswpin 5\nnr_free 9\n", "zswpin 8\nnr_free 7\nnew 3\n").unwrap();
+        assert_eq!(delta, BTreeMap::from([("zswpin".to_owned(), 3)]));
+    }
+
+    #[test]
+    fn truth_must_be_whole() {
+        let summary = r#"{"summary":true,"pages":2,"present":1,"swapped":1,"freed":0,"slots":1,"children":0,"shared":false,"shared_swapped":0,"shared_away":{"zero":0,"comp":0,"rand":0}}"#;
+        let line = r#"{"page":1,"kind":"comp","dev":0,"off":77}"#;
+        let mut kernel = Kernel::default();
+        truth(&format!("{line}\n{summary}\n"), &mut kernel).unwrap();
+        assert_eq!(kernel.truth, BTreeMap::from([((0, 77), "comp".to_owned())]));
+        assert!(truth(&format!("{summary}\n"), &mut kernel).is_err(), "a line is missing");
+        assert!(truth("", &mut kernel).is_err());
+        assert!(truth(&format!("{line}\n"), &mut kernel).is_err(), "no summary");
+    }
+}

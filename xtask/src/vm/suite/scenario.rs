@@ -1,0 +1,239 @@
+//! What the suite makes the kernel do, and what must be seen of it.
+
+/// What the recorder should have seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Backing {
+    /// zswap on, no limit reached: whatever is not zero is in zswap.
+    Zswap,
+    /// zswap on with a limit: zswap or, when written back or refused, the device.
+    Writeback,
+    /// zswap off: whatever is not zero is on the device.
+    Device,
+}
+
+/// How the recording ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// SIGINT at rest: a complete trace, every check holds.
+    Clean,
+    /// SIGINT at rest, with a ring too small for the load: loss, and said so everywhere.
+    Lossy,
+    /// SIGKILL under load: a file cut short.
+    Killed,
+    /// No recorder: what the kernel and the workload say must agree by themselves.
+    Unrecorded,
+}
+
+/// One load with one trace.
+#[derive(Clone, Debug)]
+pub(crate) struct Scenario {
+    /// Name, and folder below /out.
+    pub(crate) name: &'static str,
+    /// Where pages may go.
+    pub(crate) backing: Backing,
+    /// Options of `vswap record`.
+    pub(crate) record_args: &'static str,
+    /// How it ends.
+    pub(crate) end: End,
+    /// Workers that run at the same time: `OPTIONS|STEPS`.
+    pub(crate) workers: &'static [&'static str],
+    /// Counters of vmstat that must have moved by at least so much: a load that does not do what it is for proves
+    /// nothing.
+    pub(crate) at_least: &'static [(&'static str, u64)],
+}
+
+/// A boot with scenarios one after the other.
+#[derive(Clone, Debug)]
+pub(crate) struct Boot {
+    /// Name of the run.
+    pub(crate) name: &'static str,
+    /// CPUs of the guest.
+    pub(crate) cpus: u32,
+    /// Scenarios in order.
+    pub(crate) scenarios: Vec<Scenario>,
+}
+
+const CLEAN: Scenario = Scenario {
+    name: "",
+    backing: Backing::Zswap,
+    record_args: "",
+    end: End::Clean,
+    workers: &[],
+    at_least: &[],
+};
+
+/// The full suite, for kernels that the tracer knows.
+pub(crate) fn full() -> Vec<Boot> {
+    vec![
+        Boot {
+            name: "one-cpu",
+            cpus: 1,
+            scenarios: vec![
+                Scenario {
+                    name: "order0",
+                    workers: &["--cgroup /sys/fs/cgroup/wl --pages 4096|\
+                        pageout:all,touch-read:0-255,touch-write:256-511,free:600-900/2,pageout:100-300,\
+                        touch-read:2000-2600/3,free:2000-2100"],
+                    at_least: &[("zswpout", 2500), ("zswpin", 300), ("swpout_zero", 800), ("swpin_zero", 80)],
+                    ..CLEAN
+                },
+                Scenario {
+                    name: "device",
+                    backing: Backing::Device,
+                    workers: &["--cgroup /sys/fs/cgroup/wl --pages 4096 --seed 2|\
+                        pageout:all,touch-read:0-255,touch-write:256-511,free:600-900/2,pageout:100-300"],
+                    at_least: &[("pswpout", 2500), ("pswpin", 200), ("swpout_zero", 800)],
+                    ..CLEAN
+                },
+                Scenario {
+                    name: "fork",
+                    workers: &["--cgroup /sys/fs/cgroup/wl --pages 2048 --seed 3|\
+                        pageout:all,fork,touch-read:0-255,touch-write:128-511,free:512-767,pageout:0-400,fork,\
+                        touch-write:700-900,pageout:all"],
+                    at_least: &[("zswpout", 1200), ("zswpin", 200)],
+                    ..CLEAN
+                },
+                Scenario {
+                    name: "shmem",
+                    workers: &["--cgroup /sys/fs/cgroup/wl --pages 2048 --shared --seed 4|\
+                        pageout:all,touch-read:0-255,touch-write:256-400,free:600-700,pageout:100-300"],
+                    at_least: &[("zswpout", 1200), ("zswpin", 100)],
+                    ..CLEAN
+                },
+                Scenario {
+                    name: "cgroups",
+                    workers: &[
+                        "--cgroup /sys/fs/cgroup/one --pages 1024 --seed 5|pageout:all,touch-write:0-99",
+                        "--cgroup /sys/fs/cgroup/two --pages 2048 --seed 6|pageout:0-1500,free:30-60",
+                    ],
+                    at_least: &[("zswpout", 1500)],
+                    ..CLEAN
+                },
+                Scenario {
+                    name: "small-ring",
+                    record_args: "--ring-size 4096",
+                    end: End::Lossy,
+                    workers: &[
+                        "--cgroup /sys/fs/cgroup/wl --pages 8192 --seed 7|pageout:all,touch-read:0-2000",
+                    ],
+                    at_least: &[("zswpout", 5000)],
+                    ..CLEAN
+                },
+                Scenario {
+                    name: "killed",
+                    end: End::Killed,
+                    workers: &[
+                        "--cgroup /sys/fs/cgroup/wl --pages 8192 --set memory.max=16M --seed 8|random:60000",
+                    ],
+                    at_least: &[("zswpout", 5000)],
+                    ..CLEAN
+                },
+            ],
+        },
+        Boot {
+            name: "four-cpus",
+            cpus: 4,
+            scenarios: vec![
+                Scenario {
+                    name: "writeback",
+                    backing: Backing::Writeback,
+                    workers: &["--cgroup /sys/fs/cgroup/wl --set memory.max=64M --set memory.zswap.max=8M \
+                        --pages 32768 --seed 9|random:40000,free:3000-6000/2,touch-read:8000-8500"],
+                    at_least: &[("zswpwb", 2000), ("pswpout", 4000), ("pswpin", 1000), ("zswpout", 5000)],
+                    ..CLEAN
+                },
+                Scenario {
+                    name: "parallel",
+                    workers: &[
+                        "--cgroup /sys/fs/cgroup/wl --set memory.max=48M --pages 6144 --seed 10|random:20000",
+                        "--cgroup /sys/fs/cgroup/wl --pages 6144 --seed 11|random:20000,free:0-1000",
+                        "--cgroup /sys/fs/cgroup/wl --pages 6144 --seed 12|pageout:all,random:20000,pageout:0-3000",
+                        "--cgroup /sys/fs/cgroup/wl --pages 6144 --seed 13|random:10000,fork,random:10000",
+                    ],
+                    at_least: &[("zswpout", 10000), ("zswpin", 5000)],
+                    ..CLEAN
+                },
+                Scenario {
+                    name: "thp",
+                    workers: &["--cgroup /sys/fs/cgroup/wl --thp --block 512 --pages 16384 --seed 14|\
+                        pageout:all,touch-read:0-700,touch-write:5000-5300,free:6000-6300,pageout:4000-7000"],
+                    at_least: &[("zswpout", 9000), ("swpout_zero", 2000)],
+                    ..CLEAN
+                },
+                Scenario {
+                    name: "thp-device",
+                    backing: Backing::Device,
+                    workers: &["--cgroup /sys/fs/cgroup/wl --thp --block 512 --pages 16384 --seed 15|\
+                        pageout:all,touch-read:0-700,free:6000-6300"],
+                    at_least: &[("pswpout", 9000)],
+                    ..CLEAN
+                },
+            ],
+        },
+    ]
+}
+
+/// For kernels the tracer does not know yet: they boot, swap, and the workload tells the truth about them.
+pub(crate) fn unrecorded() -> Vec<Boot> {
+    vec![Boot {
+        name: "unrecorded",
+        cpus: 2,
+        scenarios: vec![Scenario {
+            name: "boot",
+            // Before 6.18 zswap refuses what does not compress; where a page is, is not asked here.
+            backing: Backing::Writeback,
+            end: End::Unrecorded,
+            workers: &["--cgroup /sys/fs/cgroup/wl --pages 4096|\
+                pageout:all,touch-read:0-255,touch-write:256-511,free:600-900/2,pageout:100-300"],
+            at_least: &[("zswpout", 1500), ("zswpin", 100), ("swpout_zero", 800)],
+            ..CLEAN
+        }],
+    }]
+}
+
+/// The script of a boot: the functions, then a call for each scenario.
+pub(crate) fn script(lib: &str, scenarios: &[Scenario]) -> String {
+    let mut script = format!("{lib}\n");
+    for s in scenarios {
+        let zswap = if s.backing == Backing::Device { "N" } else { "Y" };
+        let end = match s.end {
+            End::Clean | End::Lossy => "int",
+            End::Killed => "kill",
+            End::Unrecorded => "none",
+        };
+        script.push_str(&format!("scenario {} {zswap} '{}' {end}", s.name, s.record_args));
+        for worker in s.workers {
+            script.push_str(&format!(" '{worker}'"));
+        }
+        script.push('\n');
+    }
+    script.push_str("exit $failed\n");
+    script
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_scenario_has_its_own_name_and_a_purpose() {
+        let all: Vec<Scenario> = full().into_iter().chain(unrecorded()).flat_map(|b| b.scenarios).collect();
+        let mut names: Vec<&str> = all.iter().map(|s| s.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), all.len());
+        assert!(all.iter().all(|s| !s.workers.is_empty() && !s.at_least.is_empty()));
+        assert!(
+            all.iter().all(|s| s.workers.iter().all(|w| w.matches('|').count() == 1 && !w.contains('\'')))
+        );
+    }
+
+    #[test]
+    fn script_calls_each_scenario() {
+        let boots = full();
+        let text = script("# lib", &boots[0].scenarios);
+        assert!(text.starts_with("# lib\n") && text.ends_with("exit $failed\n"));
+        assert!(text.contains("scenario small-ring Y '--ring-size 4096' int '"), "{text}");
+        assert!(text.contains("scenario device N '' int '") && text.contains("scenario killed Y '' kill '"));
+    }
+}
