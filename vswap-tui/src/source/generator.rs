@@ -1,1 +1,0 @@
-//! Stand-in generator of records until the model drives it.
