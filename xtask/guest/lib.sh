@@ -9,7 +9,7 @@ fail() {
 
 # until_true SECONDS COMMAND...: false when the time is over.
 until_true() {
-    tenths=$(($1 * 10))
+    local tenths=$(($1 * 10))
     shift
     until "$@"; do
         tenths=$((tenths - 1))
@@ -18,7 +18,7 @@ until_true() {
     done
 }
 
-recording() { grep -q '^recording' "$1/record.err" || ! kill -0 "$recorder" 2> /dev/null; }
+recording() { grep -q 'recording to' "$1/record.err" || ! kill -0 "$recorder" 2> /dev/null; }
 gone() { ! kill -0 "$1" 2> /dev/null; }
 # all_marked FILE COUNT: every worker has made its mark, or one has died.
 all_marked() {
@@ -33,9 +33,10 @@ pulse() {
 }
 still() {
     grep -q '^nr_writeback 0$' /proc/vmstat || return 1
-    before=$(pulse)
+    local first
+    first=$(pulse)
     sleep 0.5
-    [ "$before" = "$(pulse)" ]
+    [ "$first" = "$(pulse)" ]
 }
 
 # snapshot DIR: every counter of the kernel that the trace must agree with.
@@ -45,9 +46,8 @@ snapshot() {
     cat /proc/swaps > "$1/swaps"
     for cgroup in /sys/fs/cgroup/*/; do
         [ -f "$cgroup/memory.swap.current" ] || continue
-        name=$(basename "$cgroup")
-        cat "$cgroup/memory.swap.current" > "$1/$name.swap.current"
-        cat "$cgroup/memory.stat" > "$1/$name.memory.stat"
+        cat "$cgroup/memory.swap.current" > "$1/$(basename "$cgroup").swap.current"
+        cat "$cgroup/memory.stat" > "$1/$(basename "$cgroup").memory.stat"
     done
     for file in /sys/kernel/debug/zswap/*; do
         [ -f "$file" ] && cat "$file" > "$1/zswap.$(basename "$file")"
@@ -60,9 +60,9 @@ snapshot() {
 #   WORKER: 'OPTIONS|STEPS' of vswap-workload. Workers run at the same time and tell the truth together, when all
 #   have done their steps and the kernel has come to rest.
 scenario() {
-    name=$1 zswap=$2 record_args=$3 end=$4
+    local name=$1 zswap=$2 record_args=$3 end=$4
     shift 4
-    dir=/out/$name sync=/tmp/$name
+    local dir=/out/$name sync=/tmp/$name
     mkdir -p "$dir" "$sync"
     echo "VSWAP-SCENARIO $name"
     echo "$zswap" > /sys/module/zswap/parameters/enabled
@@ -72,7 +72,7 @@ scenario() {
         # shellcheck disable=SC2086 # words are wanted
         vswap record -o "$dir/trace.vswap" $record_args 2> "$dir/record.err" &
         recorder=$!
-        until_true 120 recording "$dir" || { fail "$name: no 'recording' from the recorder"; kill -9 $recorder; return; }
+        until_true 120 recording "$dir" || { fail "$name: the recorder does not start recording"; kill -9 $recorder; return; }
         if gone $recorder; then
             wait $recorder
             echo $? > "$dir/record.rc"
@@ -81,7 +81,8 @@ scenario() {
         fi
     fi
     mkswap /dev/vda > /dev/null && swapon /dev/vda || { fail "$name: swapon"; return; }
-    count=0 workers=
+    local count=0
+    workers=
     for worker in "$@"; do
         # shellcheck disable=SC2086 # words are wanted
         vswap-workload ${worker%%|*} \

@@ -12,7 +12,7 @@ vswap record -o - 2> /out/record.err > "$port" &
 recorder=$!
 trap 'kill -INT $recorder 2>/dev/null; wait $recorder; cat /out/record.err' EXIT
 i=0
-until grep -q '^recording' /out/record.err; do
+until grep -q 'recording to' /out/record.err; do
     kill -0 $recorder 2>/dev/null || exit 95
     i=$((i + 1)); [ $i -gt 600 ] && exit 94
     sleep 0.1
