@@ -2,7 +2,7 @@
 //!
 //! The map is frozen, so the verifier takes each value for a constant and prunes what does not apply.
 
-use aya_ebpf::Global;
+use aya_ebpf::{EbpfContext, Global};
 use aya_ebpf::helpers::bpf_probe_read_kernel;
 use vswap_common::field::FIELDS;
 use vswap_common::{Field, Layout, MISSING};
@@ -32,6 +32,13 @@ pub fn read<T: Copy>(base: u64, field: Field) -> Option<T> {
 pub fn read_at<T: Copy>(addr: u64) -> Option<T> {
     // SAFETY: the helper checks the address and fails instead of faulting; every `T` used here is a plain integer.
     unsafe { bpf_probe_read_kernel(addr as *const T) }.ok()
+}
+
+/// Argument `n` as a number. The verifier types arguments as pointers and forbids computing with them; a copy read
+/// from the context is a number to it.
+#[inline(always)]
+pub fn number_arg(ctx: &impl EbpfContext, n: u64) -> Option<u64> {
+    read_at(ctx.as_ptr() as u64 + n * 8)
 }
 
 /// A folio as far as we need it.

@@ -1,12 +1,12 @@
 //! The command line: one definition for parsing, help, completions and man pages.
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// Shows where swapped memory really is.
 #[derive(Parser, Debug)]
-#[command(name = "vswap", version, about, long_about = None, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(name = "vswap", version, about, long_about = None)]
 pub struct Cli {
     /// Without a subcommand: `live`
     #[command(subcommand)]
@@ -17,6 +17,23 @@ pub struct Cli {
     /// Messages about what is being done, on stderr; twice: debug messages of the eBPF programs too
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
+}
+
+impl Cli {
+    /// Parses the process's command line; exits with code 2 on a wrong one.
+    pub fn from_process() -> Self {
+        let cli = Self::parse();
+        if cli.stray_options() {
+            let message = "options of `live` stand after the subcommand, or there is no subcommand";
+            Self::command().error(clap::error::ErrorKind::ArgumentConflict, message).exit();
+        }
+        cli
+    }
+
+    /// Options of the default `live` were given beside another subcommand; they would have no effect.
+    fn stray_options(&self) -> bool {
+        self.command.is_some() && Self::try_parse_from(["vswap"]).is_ok_and(|plain| plain.live != self.live)
+    }
 }
 
 /// Subcommands.
@@ -46,7 +63,7 @@ pub enum Command {
 }
 
 /// How a dashboard runs without a terminal.
-#[derive(Args, Debug, Clone)]
+#[derive(Args, Debug, Clone, PartialEq, Eq)]
 pub struct ViewArgs {
     /// Time between two frames
     #[arg(short, long, default_value = "250ms", value_parser = humantime::parse_duration)]
@@ -63,7 +80,7 @@ pub struct ViewArgs {
 }
 
 /// `vswap live`.
-#[derive(Args, Debug, Clone)]
+#[derive(Args, Debug, Clone, PartialEq, Eq)]
 pub struct LiveArgs {
     /// How it runs
     #[command(flatten)]
@@ -220,7 +237,6 @@ mod tests {
 
     #[test]
     fn command_line_is_consistent() {
-        use clap::CommandFactory;
         Cli::command().debug_assert();
     }
 
@@ -234,6 +250,14 @@ mod tests {
         assert_eq!(parse_speed("10x"), Ok(Speed::Times(10.0)));
         assert_eq!(parse_speed("max"), Ok(Speed::Max));
         assert!(parse_speed("-1x").is_err() && parse_speed("nanx").is_err() && parse_speed("0").is_err());
+    }
+
+    #[test]
+    fn verbose_stands_anywhere_and_stray_options_are_refused() {
+        let before = Cli::try_parse_from(["vswap", "-v", "doctor"]).unwrap();
+        let after = Cli::try_parse_from(["vswap", "doctor", "-v"]).unwrap();
+        assert!(before.verbose == 1 && after.verbose == 1 && !before.stray_options());
+        assert!(Cli::try_parse_from(["vswap", "--headless", "doctor"]).unwrap().stray_options());
     }
 
     #[test]

@@ -1,12 +1,11 @@
 //! The `vswap` binary: parse, dispatch, turn errors into exit codes.
 
-use clap::Parser;
 use std::process::ExitCode;
 use vswap_tui::cli::{Cli, Command};
 use vswap_tui::{commands, exit};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::from_process();
     let level = match cli.verbose {
         0 => log::LevelFilter::Warn,
         1 => log::LevelFilter::Info,

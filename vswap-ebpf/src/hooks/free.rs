@@ -12,7 +12,7 @@ pub fn free(ctx: FEntryContext) -> u32 {
     if let Some(task) = scratch::current() {
         task.state |= scratch::OUT_DONE;
     }
-    match cluster_entry(ctx.arg(0), ctx.arg(1)) {
+    match cluster_entry(&ctx, ctx.arg(0)) {
         Some(base) => {
             let (start, nr): (u32, u32) = (ctx.arg(2), ctx.arg(3));
             emit(Hook::Free, &Draft::new(Kind::Free, base.add(u64::from(start)).0, nr as u16, 0));
@@ -26,15 +26,15 @@ pub fn free(ctx: FEntryContext) -> u32 {
 #[fentry]
 pub fn cluster_move(ctx: FEntryContext) -> u32 {
     let (si, ci): (u64, u64) = (ctx.arg(0), ctx.arg(1));
-    if moved(si, ci, ctx.arg::<u32>(3)).is_none() {
+    if moved(&ctx, si, ci, ctx.arg::<u32>(3)).is_none() {
         fault(Hook::ClusterMove);
     }
     0
 }
 
 #[inline(always)]
-fn moved(si: u64, ci: u64, list: u32) -> Option<()> {
-    let base = cluster_entry(si, ci)?;
+fn moved(ctx: &FEntryContext, si: u64, ci: u64, list: u32) -> Option<()> {
+    let base = cluster_entry(ctx, si)?;
     let order: u8 = layout::read(ci, Field::CiOrder)?;
     let pages: u32 = layout::read(si, Field::SiPages)?;
     let mut draft = Draft::new(Kind::ClusterMove, base.0, 0, order);
@@ -44,11 +44,12 @@ fn moved(si: u64, ci: u64, list: u32) -> Option<()> {
     Some(())
 }
 
-/// First slot of cluster `ci` on device `si`: its place in the device's array of clusters.
+/// First slot of the cluster in argument 1 on device `si`: its place in the device's array of clusters.
 #[inline(always)]
-fn cluster_entry(si: u64, ci: u64) -> Option<Entry> {
+fn cluster_entry(ctx: &FEntryContext, si: u64) -> Option<Entry> {
+    let ci = layout::number_arg(ctx, 1)?;
     let dev: u8 = layout::read(si, Field::SiType)?;
     let first: u64 = layout::read(si, Field::SiClusters)?;
-    let index = ci.checked_sub(first)? / u64::from(layout::value(Field::CiSize));
+    let index = ci.checked_sub(first)?.checked_div(u64::from(layout::value(Field::CiSize)))?;
     Some(Entry::new(dev, index * u64::from(layout::value(Field::ClusterSlots))))
 }

@@ -35,6 +35,7 @@ impl Explain<'_> {
     pub(super) fn attach(&self, error: &ProgramError) -> (Exit, String) {
         let (io, log) = match error {
             ProgramError::LoadError { io_error, verifier_log } => (Some(io_error), verifier_log.to_string()),
+            ProgramError::IOError(e) => (Some(e), String::new()),
             other => (io_in(other), String::new()),
         };
         if is_permission(io) {
@@ -45,7 +46,10 @@ impl Explain<'_> {
                 "the function has no tracing site (built notrace, or an out-of-line copy)".to_owned()
             }
             Some(Errno::NOENT) => "BTF names the function, but it has no address".to_owned(),
-            _ if !log.trim().is_empty() => format!("the verifier refused the program: {}", last_lines(&log)),
+            _ if !log.trim().is_empty() => {
+                log::debug!("verifier: {log}");
+                format!("the verifier refused the program: {}", last_lines(&log))
+            }
             _ => chain(error),
         };
         (Exit::NotSupported, text)
@@ -103,12 +107,12 @@ fn chain(error: &dyn Error) -> String {
     out
 }
 
-/// The verifier explains itself at the end of a long log.
+/// The verifier's reason: the last words before the statistics at the end of a long log.
 fn last_lines(log: &str) -> String {
-    let lines: Vec<&str> = log.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
-    let useful: Vec<&str> =
-        lines.iter().rev().filter(|l| !l.starts_with("processed ")).take(2).copied().collect();
-    useful.into_iter().rev().collect::<Vec<_>>().join(" | ")
+    let statistics = ["processed ", "verification time ", "stack depth ", "subprog "];
+    let lines = log.lines().map(str::trim).filter(|l| !l.is_empty());
+    let reason: Vec<&str> = lines.take_while(|l| !statistics.iter().any(|s| l.starts_with(s))).collect();
+    reason[reason.len().saturating_sub(2)..].join(" | ")
 }
 
 #[cfg(test)]
@@ -139,7 +143,9 @@ mod tests {
     #[test]
     fn verifier_log_ends_with_its_reason() {
         assert_eq!(
-            last_lines("1: r0 = 0\nR1 invalid mem access\nprocessed 7 insns\n\n"),
+            last_lines(
+                "0: r1 = 1\n1: r0 = 0\nR1 invalid mem access\n\nstack depth max 0\nprocessed 7 insns\n"
+            ),
             "1: r0 = 0 | R1 invalid mem access"
         );
     }
