@@ -309,7 +309,7 @@ impl Sim {
 
     fn swap_in(&mut self) {
         let Some((id, _)) = self.folios.draw(&mut self.rng, |f| !f.cached) else { return };
-        let Some((id, folio)) = self.into_cache(id) else { return };
+        let Some((id, folio)) = self.enter_cache(id) else { return };
         match folio.place {
             Place::Zero => {
                 let arg = self.spend(US);
@@ -332,7 +332,7 @@ impl Sim {
     }
 
     /// One page enters the swap cache; a large folio that is out comes back page by page.
-    fn into_cache(&mut self, id: Id) -> Option<(Id, Folio)> {
+    fn enter_cache(&mut self, id: Id) -> Option<(Id, Folio)> {
         let whole = self.folios.get(id)?;
         let id = if whole.order > 0 {
             self.folios.remove(id);
@@ -391,7 +391,7 @@ impl Sim {
     fn write_back(&mut self) {
         let fits = |f: &Folio| f.place == Place::Zswap && !f.cached && f.memcg != NO_WRITEBACK;
         let Some((id, _)) = self.folios.draw(&mut self.rng, fits) else { return };
-        let Some((id, folio)) = self.into_cache(id) else { return };
+        let Some((id, folio)) = self.enter_cache(id) else { return };
         self.spend(3 * US);
         self.entries_freed(&folio, 0);
         self.write(id, &folio, flags::WRITEBACK);
