@@ -28,6 +28,8 @@ pub(super) struct Load {
     pub(super) linger: u64,
     /// Weight of swap-ins against swap-outs at 100.
     pub(super) faults: u64,
+    /// Folios unmapped at a time.
+    pub(super) unmapped: u64,
 }
 
 impl Load {
@@ -39,10 +41,11 @@ impl Load {
             orders: &[(0, 900), (2, 50), (4, 45), (9, 5)],
             zero: 120,
             incompressible: 60,
-            pool_limit: 24 * MIB,
+            pool_limit: 48 * MIB,
             pool_low: 80,
             linger: 60,
             faults: 60,
+            unmapped: 1,
         };
         match workload {
             Workload::Mixed => mixed,
@@ -51,8 +54,8 @@ impl Load {
                 fill: (200, 850),
                 wave_ns: 30 * S,
                 orders: &[(0, 300), (2, 150), (4, 300), (9, 250)],
-                pool_limit: 48 * MIB,
                 faults: 30,
+                unmapped: 48,
                 ..mixed
             },
             Workload::Writeback => Self {

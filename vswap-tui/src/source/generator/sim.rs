@@ -364,8 +364,10 @@ impl Sim {
 
     /// A process unmaps or truncates.
     fn give_up(&mut self) {
-        if let Some((id, _)) = self.folios.draw(&mut self.rng, |_| true) {
-            self.free(id);
+        for _ in 0..self.load.unmapped {
+            if let Some((id, _)) = self.folios.draw(&mut self.rng, |_| true) {
+                self.free(id);
+            }
         }
     }
 
