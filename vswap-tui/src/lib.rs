@@ -19,6 +19,7 @@ pub mod decode;
 pub mod exit;
 pub mod kernel;
 pub mod meta;
+pub mod report;
 pub mod snapshot;
 pub mod source;
 pub mod trace;

@@ -2,6 +2,7 @@
 
 pub mod demo;
 pub mod doctor;
+mod drain;
 pub mod live;
 pub mod record;
 pub mod replay;

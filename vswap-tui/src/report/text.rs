@@ -1,0 +1,321 @@
+//! The report as text: what matters first, losses before anything that they make doubtful.
+
+use super::number::{bytes, count, duration, percent_of};
+use super::{Backends, Report};
+use std::io::{self, Write};
+
+/// Cgroups shown; the JSON report has all.
+const MEMCGS: usize = 20;
+
+/// Writes the whole report.
+///
+/// # Errors
+/// If `out` cannot be written.
+pub fn write(r: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
+    head(r, out)?;
+    trust(r, out)?;
+    slots(r, out)?;
+    devices(r, out)?;
+    memcgs(r, out)?;
+    clusters(r, out)?;
+    transitions(r, out)?;
+    latencies(r, out)?;
+    pages(r, out)
+}
+
+fn or_unknown(s: &str) -> &str {
+    if s.is_empty() { "unknown" } else { s }
+}
+
+fn head(r: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "Kernel    {} {}, {} CPUs, layout {}",
+        or_unknown(r.kernel),
+        r.host.machine,
+        r.host.cpus,
+        or_unknown(r.layout)
+    )?;
+    writeln!(
+        out,
+        "Recorded  {} long, from {}, by vswap {} ({})",
+        duration(r.duration_ns),
+        r.started.as_deref().unwrap_or("an unknown time"),
+        or_unknown(r.tool_version),
+        or_unknown(r.origin)
+    )?;
+    if !r.command.is_empty() {
+        writeln!(out, "Command   {}", r.command.join(" "))?;
+    }
+    let start = if r.from_swapon { "begins before swapon" } else { "begins with swap in use" };
+    writeln!(out, "Events    {}, {start}", count(r.events))
+}
+
+/// Everything that limits what the rest is worth.
+fn trust(r: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
+    let l = r.losses;
+    if let Some(damage) = &r.damage {
+        writeln!(out, "DAMAGE    {damage}")?;
+    }
+    if r.lost > 0 {
+        writeln!(out, "LOST      {} events in {} gaps", count(r.lost), count(l.gaps))?;
+    } else {
+        writeln!(out, "Lost      none")?;
+    }
+    if r.unconfirmed > 0 {
+        let used = r.used();
+        writeln!(
+            out,
+            "Doubt     {} of {} slots in use ({}) are unconfirmed",
+            count(r.unconfirmed),
+            count(used),
+            percent_of(r.unconfirmed, used)
+        )?;
+    }
+    for (n, what) in [
+        (l.undecodable, "records could not be decoded: a newer vswap may have written them"),
+        (l.contradictions, "events contradicted the state of their slot"),
+        (l.inversions, "events came after what they describe was over"),
+        (l.overflow, "latency samples were dropped: a bounded table was full"),
+    ] {
+        if n > 0 {
+            writeln!(out, "Doubt     {} {what}", count(n))?;
+        }
+    }
+    let mut table = Table::new(&["  hook", "emitted", "lost", "faults", "map full", "skipped"]);
+    for h in r.hooks.iter().filter(|h| h.missing() > 0) {
+        table.row([
+            format!("  {}", h.hook),
+            count(h.emitted),
+            count(h.lost),
+            count(h.fault),
+            count(h.map_full),
+            count(h.recursion_misses),
+        ]);
+    }
+    table.write("Hooks that lost events", out)
+}
+
+fn slots(r: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
+    let used = r.used();
+    let page = u64::from(r.host.page_size);
+    let mut table = Table::new(&["  backend", "slots", "share", "data"]);
+    let b = &r.backends;
+    for (name, n) in named(b) {
+        if name == "unknown" && n == 0 {
+            continue;
+        }
+        table.row([format!("  {name}"), count(n), percent_of(n, used), data(n, page)]);
+    }
+    table.row(["  total".into(), count(used), percent_of(used, used), data(used, page)]);
+    table.write("Slots in use", out)?;
+    writeln!(
+        out,
+        "  {} have a folio in the swap cache; zswap holds {} compressed",
+        count(r.cached),
+        bytes(r.zswap_bytes)
+    )
+}
+
+fn named(b: &Backends) -> [(&'static str, u64); 5] {
+    [("folio", b.folio), ("zero", b.zero), ("zswap", b.zswap), ("phys", b.phys), ("unknown", b.unknown)]
+}
+
+/// Size of the pages behind slots; a trace without page size leaves it out.
+fn data(slots: u64, page: u64) -> String {
+    if page == 0 { "-".into() } else { bytes(slots.saturating_mul(page)) }
+}
+
+fn devices(r: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
+    let mut table =
+        Table::new(&["  dev", "prio", "pages", "used", "share", "folio", "zero", "zswap", "phys", " name"]);
+    for d in &r.devices {
+        let state = if d.active { "" } else { " (off)" };
+        let kind = if d.r#virtual { " (virtual)" } else { "" };
+        table.row([
+            format!("  {}", d.dev),
+            d.prio.to_string(),
+            count(d.pages),
+            count(d.used),
+            percent_of(d.used, d.pages),
+            count(d.backends.folio),
+            count(d.backends.zero),
+            count(d.backends.zswap),
+            count(d.backends.phys),
+            format!(" {}{kind}{state}", d.name),
+        ]);
+    }
+    table.write("Devices", out)
+}
+
+fn memcgs(r: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
+    let mut table =
+        Table::new(&["  slots", "charged", "folio", "zero", "zswap", "phys", "compressed", " cgroup"]);
+    for m in r.memcgs.iter().take(MEMCGS) {
+        table.row([
+            format!("  {}", count(m.slots)),
+            count(m.charged),
+            count(m.folio),
+            count(m.zero),
+            count(m.zswap),
+            count(m.phys),
+            bytes(m.zswap_bytes),
+            format!(" {}", m.path),
+        ]);
+    }
+    table.write("Cgroups", out)?;
+    match r.memcgs.len().checked_sub(MEMCGS) {
+        Some(more) if more > 0 => writeln!(out, "  and {} more, see --json", count(more as u64)),
+        _ => Ok(()),
+    }
+}
+
+fn clusters(r: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
+    let mut table = Table::new(&["  list", "order", "clusters", "slots in use"]);
+    for c in &r.clusters {
+        let list = format!("  {:?}", c.list).to_lowercase();
+        table.row([list, c.order.to_string(), count(c.clusters), count(c.slots)]);
+    }
+    table.write("Clusters", out)
+}
+
+fn transitions(r: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
+    let mut table = Table::new(&["  from", "to", "slots"]);
+    for t in &r.transitions {
+        table.row([format!("  {}", t.from), t.to.into(), count(t.count)]);
+    }
+    table.write("Transitions", out)
+}
+
+fn latencies(r: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
+    let mut table = Table::new(&["  what", "count", "p50", "p90", "p99", "p99.9", "max"]);
+    for (name, p) in r.latency_ns.iter().filter(|(_, p)| p.count > 0) {
+        table.row([
+            format!("  {name}"),
+            count(p.count),
+            duration(p.p50),
+            duration(p.p90),
+            duration(p.p99),
+            duration(p.p999),
+            duration(p.max),
+        ]);
+    }
+    table.write("Latencies", out)
+}
+
+fn pages(r: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
+    let t = r.totals;
+    let mut table = Table::new(&["  counter", "pages"]);
+    for (name, n) in [
+        ("allocated", t.alloc),
+        ("freed", t.free),
+        ("zswpout", t.zswpout),
+        ("zswpin", t.zswpin),
+        ("zswpwb", t.zswpwb),
+        ("pswpout", t.pswpout),
+        ("pswpin", t.pswpin),
+        ("swpout_zero", t.swpout_zero),
+        ("swpin_zero", t.swpin_zero),
+        ("zswap refused", t.zswap_reject),
+        ("writeout refused", t.writeout_reject),
+        ("I/O failed", t.io_error),
+        ("allocations refused (folios)", t.alloc_fail),
+    ] {
+        if n > 0 {
+            table.row([format!("  {name}"), count(n)]);
+        }
+    }
+    table.write("Pages", out)
+}
+
+/// Columns as wide as their longest cell. Cells that begin with a blank are words and stand left, numbers right.
+struct Table<const N: usize> {
+    rows: Vec<[String; N]>,
+}
+
+impl<const N: usize> Table<N> {
+    fn new(head: &[&str; N]) -> Self {
+        Self { rows: vec![head.map(String::from)] }
+    }
+
+    fn row(&mut self, cells: [String; N]) {
+        self.rows.push(cells);
+    }
+
+    /// Writes title and rows after an empty line, nothing if there are no rows.
+    fn write(&self, title: &str, out: &mut impl Write) -> io::Result<()> {
+        if self.rows.len() < 2 {
+            return Ok(());
+        }
+        let mut widths = [0; N];
+        for row in &self.rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = (*width).max(cell.chars().count());
+            }
+        }
+        writeln!(out, "\n{title}")?;
+        for row in &self.rows {
+            let mut line = String::new();
+            for (cell, &width) in row.iter().zip(&widths) {
+                if !line.is_empty() {
+                    line.push_str("  ");
+                }
+                if cell.starts_with(' ') {
+                    line.push_str(&format!("{cell:<width$}"));
+                } else {
+                    line.push_str(&format!("{cell:>width$}"));
+                }
+            }
+            writeln!(out, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::Snapshot;
+
+    fn text(snapshot: &Snapshot, damage: Option<&str>) -> String {
+        let mut out = Vec::new();
+        write(&Report::new(snapshot, None, damage.map(String::from)), &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn columns_line_up_and_empty_tables_are_left_out() {
+        let mut table = Table::new(&["  name", "n"]);
+        let mut out = Vec::new();
+        table.write("Empty", &mut out).unwrap();
+        assert!(out.is_empty());
+        table.row(["  long name".into(), "7".into()]);
+        table.row(["  x".into(), "1,000".into()]);
+        table.write("Title", &mut out).unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "\nTitle\n  name           n\n  long name      7\n  x          1,000\n"
+        );
+    }
+
+    #[test]
+    fn loss_and_damage_stand_above_the_numbers() {
+        let mut snapshot = Snapshot { mix: [0, 1, 2, 3, 4], unconfirmed: 5, ..Snapshot::default() };
+        snapshot.losses.lost = 1234;
+        snapshot.losses.gaps = 2;
+        let text = text(&snapshot, Some("cut short at byte 99"));
+        let at = |s: &str| text.find(s).unwrap_or_else(|| panic!("{s} is missing in\n{text}"));
+        assert!(at("DAMAGE    cut short at byte 99") < at("LOST      1,234 events in 2 gaps"));
+        assert!(at("LOST") < at("Slots in use"));
+        assert!(text.contains("5 of 10 slots in use (50.0 %) are unconfirmed"));
+    }
+
+    #[test]
+    fn an_empty_trace_is_a_short_report_without_loss() {
+        let text = text(&Snapshot::default(), None);
+        assert!(
+            text.contains("Lost      none") && !text.contains("Devices") && !text.contains("DAMAGE"),
+            "{text}"
+        );
+    }
+}
