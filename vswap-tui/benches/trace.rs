@@ -91,7 +91,7 @@ impl Load {
             let order = if self.random.below(8) == 0 { 4 } else { 0 };
             let nr = 1 << order;
             let next = &mut self.cpus[cpu].next_off;
-            if *next % 512 + nr > 512 || *next % 512 == 0 {
+            if *next % 512 + nr > 512 || next.is_multiple_of(512) {
                 *next = self.random.below(8192) * 512;
             }
             let off = next.next_multiple_of(nr);
