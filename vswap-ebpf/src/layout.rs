@@ -2,8 +2,8 @@
 //!
 //! The map is frozen, so the verifier takes each value for a constant and prunes what does not apply.
 
-use aya_ebpf::{EbpfContext, Global};
 use aya_ebpf::helpers::bpf_probe_read_kernel;
+use aya_ebpf::{EbpfContext, Global};
 use vswap_common::field::FIELDS;
 use vswap_common::{Field, Layout, MISSING};
 

@@ -9,13 +9,16 @@ use vswap_common::{Entry, Field, Hook, Kind};
 /// `__swap_cluster_free_entries(si, ci, ci_start, nr)`: the single place where words return to empty.
 #[fentry]
 pub fn free(ctx: FEntryContext) -> u32 {
-    if let Some(task) = scratch::current() {
-        task.state |= scratch::OUT_DONE;
-    }
     match cluster_entry(&ctx, ctx.arg(0)) {
         Some(base) => {
             let (start, nr): (u32, u32) = (ctx.arg(2), ctx.arg(3));
-            emit(Hook::Free, &Draft::new(Kind::Free, base.add(u64::from(start)).0, nr as u16, 0));
+            let entry = base.add(u64::from(start)).0;
+            if let Some(task) = scratch::current()
+                && task.out_entry == entry
+            {
+                task.state |= scratch::OUT_DONE;
+            }
+            emit(Hook::Free, &Draft::new(Kind::Free, entry, nr as u16, 0));
         }
         None => fault(Hook::Free),
     }

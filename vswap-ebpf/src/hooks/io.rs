@@ -10,7 +10,8 @@ use vswap_common::{Field, Hook, Kind, flags};
 /// Most folios in one batch of swap I/O (`SWAP_CLUSTER_MAX`); also bounds the loop for the verifier.
 const MAX_BVECS: u32 = 32;
 
-/// `__swap_writepage(.., folio, ..)`: queued, folio still locked. Outside `swap_writeout` it is zswap writing back.
+/// `__swap_writepage(.., folio, ..)`: queued, folio still locked. Unless it is the folio that this thread's
+/// `swap_writeout` is about, zswap is writing back - which it may do inside a store, when a cgroup is at its limit.
 #[fentry]
 pub fn write(ctx: FEntryContext) -> u32 {
     let folio: u64 = if layout::value(Field::ArgWrite) == 0 { ctx.arg(0) } else { ctx.arg(1) };
@@ -20,7 +21,7 @@ pub fn write(ctx: FEntryContext) -> u32 {
     };
     let mut draft = Draft::new(Kind::Write, folio.entry, folio.nr(), folio.order);
     match scratch::current() {
-        Some(task) if task.state & OUT != 0 => task.state |= OUT_DONE,
+        Some(task) if task.state & OUT != 0 && task.out_entry == folio.entry => task.state |= OUT_DONE,
         _ => draft.flags |= flags::WRITEBACK,
     }
     emit(Hook::Write, &draft);

@@ -123,9 +123,11 @@ pub fn zswap_free(ctx: FEntryContext) -> u32 {
     let mut draft = Draft::new(Kind::ZswapFree, entry, 1, 0);
     draft.val = len as i32;
     if let Some(task) = scratch::current() {
-        if task.state & STORE != 0 {
+        // A store may write back other slots: only an entry of the folio itself is replaced or undone by it.
+        let in_run = |first: u64, order: u8| entry.wrapping_sub(first) < 1 << (order & 15);
+        if task.state & STORE != 0 && in_run(task.store_entry, task.store_order) {
             draft.flags |= flags::IN_STORE;
-        } else if task.state & READ != 0 {
+        } else if task.state & READ != 0 && in_run(task.read_entry, task.read_order) {
             draft.flags |= flags::IN_LOAD;
         }
     }
