@@ -33,6 +33,12 @@ pub(crate) struct VmArgs {
     /// Shell script to run in the guest; without it: our suite
     #[arg(long, value_name = "FILE")]
     script: Option<PathBuf>,
+    /// Suite only: boots or scenarios whose name contains this
+    #[arg(long, value_name = "NAME", conflicts_with = "script")]
+    only: Option<String>,
+    /// Suite only: judge what the last run left, without booting
+    #[arg(long, conflicts_with = "script")]
+    judge: bool,
     /// Where to put what the guest left in /out
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -109,7 +115,11 @@ pub(crate) fn run(args: &VmArgs) -> Result<u8> {
     let script = match &args.script {
         Some(path) => std::fs::read_to_string(path).with_context(|| path.display().to_string())?,
         None if args.live => live::WORKLOAD.to_owned(),
-        None => return suite::run_on(&kernel, &programs, args.out.as_deref()).map(|()| 0),
+        None => {
+            let options =
+                suite::Options { out: args.out.clone(), only: args.only.clone(), judge_only: args.judge };
+            return suite::run_on(&kernel, &programs, &options).map(|()| 0);
+        }
     };
     let guest = Guest {
         name: format!("{}-{}", kernel.name, if args.live { "live" } else { "script" }),

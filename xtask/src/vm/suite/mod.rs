@@ -14,7 +14,7 @@ use super::{Guest, Programs, boot, kernel};
 use crate::sh;
 use anyhow::{Context, Result, bail};
 use scenario::{Boot, End, Scenario};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Shell functions of the scenarios.
@@ -23,23 +23,43 @@ const LIB: &str = include_str!("../../../guest/lib.sh");
 /// Longer than the slowest boot of the suite takes on two busy cores.
 const TIMEOUT: Duration = Duration::from_secs(900);
 
+/// How to run the suite.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Options {
+    /// Where traces and evidence go, below target/vm if not given.
+    pub(crate) out: Option<PathBuf>,
+    /// Only what has this in the name of the boot or the scenario.
+    pub(crate) only: Option<String>,
+    /// Do not boot: judge what the last run left.
+    pub(crate) judge_only: bool,
+}
+
 /// Everything: the full suite on 7.3, boot and swap on 6.12.
 pub(crate) fn run_all() -> Result<()> {
     let programs = Programs::build()?;
     for version in ["7.3", "6.12"] {
         let kernel = kernel::find(version, None, false)?;
-        run_on(&kernel, &programs, None)?;
+        run_on(&kernel, &programs, &Options::default())?;
     }
     Ok(())
 }
 
-/// The suite for this kernel; traces and evidence go to `out`, below target/vm if not given.
-pub(crate) fn run_on(kernel: &kernel::Kernel, programs: &Programs, out: Option<&Path>) -> Result<()> {
+/// The suite for this kernel.
+pub(crate) fn run_on(kernel: &kernel::Kernel, programs: &Programs, options: &Options) -> Result<()> {
     // The tracer knows the swap table with memcg ids in it, which came with 7.2.
-    let boots = if kernel.name == "6.12" { scenario::unrecorded() } else { scenario::full() };
+    let mut boots = if kernel.name == "6.12" { scenario::unrecorded() } else { scenario::full() };
+    if let Some(only) = &options.only {
+        for plan in boots.iter_mut().filter(|plan| !plan.name.contains(only.as_str())) {
+            plan.scenarios.retain(|s| s.name.contains(only.as_str()));
+        }
+        boots.retain(|plan| !plan.scenarios.is_empty());
+        if boots.is_empty() {
+            bail!("no boot and no scenario has '{only}' in its name");
+        }
+    }
     let mut failures = Vec::new();
     for plan in boots {
-        failures.extend(run_boot(kernel, programs, &plan, out)?);
+        failures.extend(run_boot(kernel, programs, &plan, options)?);
     }
     if failures.is_empty() {
         sh::say(format!("Linux {}: every scenario holds", kernel.name));
@@ -55,7 +75,7 @@ fn run_boot(
     kernel: &kernel::Kernel,
     programs: &Programs,
     plan: &Boot,
-    out: Option<&Path>,
+    options: &Options,
 ) -> Result<Vec<String>> {
     let guest = Guest {
         kernel: kernel.clone(),
@@ -67,16 +87,15 @@ fn run_boot(
         timeout: TIMEOUT,
         echo: false,
     };
-    let out = out.map_or_else(|| guest.dir().join("out"), |out| out.join(plan.name));
-    let title = format!("Linux {}, {} CPUs: {} scenarios", kernel.name, plan.cpus, plan.scenarios.len());
-    let code = sh::timed(&title, || boot(&guest, programs, &out))?;
+    let out = options.out.as_ref().map_or_else(|| guest.dir().join("out"), |out| out.join(plan.name));
     let mut failures = Vec::new();
-    if code != 0 {
-        failures.push(format!(
-            "{}: the script ended with {code}; see {}/console.log",
-            guest.name,
-            guest.dir().display()
-        ));
+    if !options.judge_only {
+        let title = format!("Linux {}, {} CPUs: {} scenarios", kernel.name, plan.cpus, plan.scenarios.len());
+        let code = sh::timed(&title, || boot(&guest, programs, &out))?;
+        if code != 0 {
+            let log = guest.dir().join("console.log");
+            failures.push(format!("{}: the script ended with {code}; see {}", guest.name, log.display()));
+        }
     }
     for scenario in &plan.scenarios {
         let found = judge(scenario, &out.join(scenario.name), &programs.vswap)
