@@ -94,7 +94,7 @@ impl Tracer {
             ring,
             logger,
             gaps: GapTracker::default(),
-            news: News::new(root, facts.swaps),
+            news: News::new(root),
             header,
         })
     }

@@ -15,25 +15,24 @@ pub(super) struct News {
     inodes: Vec<u64>,
     /// Pages by device number, once a record told them; taken out when the device has its name.
     unnamed: [Option<u64>; MAX_DEVICES],
-    named: [Option<String>; MAX_DEVICES],
-    /// Devices that were on when we started: only these may be named by their size alone.
-    at_start: Vec<SwapLine>,
+    named: [Option<DeviceInfo>; MAX_DEVICES],
     cgroups: Vec<CgroupInfo>,
     next_look: Option<Instant>,
 }
 
-/// `/proc/swaps` is read at most this often, and only while a device has no name.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// `/proc/swaps` is read this often while a device has no name,
+const LOOK_OFTEN: Duration = Duration::from_millis(100);
+/// and this often otherwise.
+const LOOK_SELDOM: Duration = Duration::from_secs(1);
 
 impl News {
-    pub(super) fn new(root: &Path, at_start: Vec<SwapLine>) -> Self {
+    pub(super) fn new(root: &Path) -> Self {
         Self {
             root: root.to_owned(),
             paths: CgroupPaths::new(root),
             inodes: vec![0; usize::from(u16::MAX) + 1],
             unnamed: [None; MAX_DEVICES],
             named: [const { None }; MAX_DEVICES],
-            at_start,
             cgroups: Vec::new(),
             next_look: None,
         }
@@ -71,41 +70,40 @@ impl News {
         std::mem::take(&mut self.cgroups)
     }
 
-    /// Devices whose name became certain since the last call: a line of `/proc/swaps` that no other device has and
-    /// whose size is that of exactly one unnamed device. Two of one size at once stay without a name.
+    /// Devices whose name became certain, or whose priority changed, since the last call. Certain is a line of
+    /// `/proc/swaps` that no other device has and whose size is that of exactly one unnamed device: two of one size
+    /// at once stay without a name.
     pub(super) fn devices(&mut self) -> Vec<DeviceInfo> {
         let now = Instant::now();
-        if self.unnamed.iter().all(Option::is_none) || self.next_look.is_some_and(|at| now < at) {
+        let any = self.unnamed.iter().any(Option::is_some) || self.named.iter().any(Option::is_some);
+        if !any || self.next_look.is_some_and(|at| now < at) {
             return Vec::new();
         }
-        self.next_look = Some(now + LOOK_EVERY);
-        let mut lines = read_swaps(&self.root);
-        if lines.is_empty() {
-            lines.clone_from(&self.at_start);
-        }
-        self.name_from(&lines)
+        let waiting = self.unnamed.iter().any(Option::is_some);
+        self.next_look = Some(now + if waiting { LOOK_OFTEN } else { LOOK_SELDOM });
+        self.name_from(&read_swaps(&self.root))
     }
 
     fn name_from(&mut self, lines: &[SwapLine]) -> Vec<DeviceInfo> {
         let mut out = Vec::new();
+        // The kernel shows a device before swapon has given it its priority.
+        for known in self.named.iter_mut().flatten() {
+            if let Some(line) = lines.iter().find(|l| l.name == known.name && l.prio != known.prio) {
+                known.prio = line.prio;
+                out.push(known.clone());
+            }
+        }
         for dev in 0..MAX_DEVICES {
             let Some(pages) = self.unnamed[dev] else { continue };
             let rivals = self.unnamed.iter().filter(|p| **p == Some(pages)).count();
-            let free: Vec<&SwapLine> = lines
-                .iter()
-                .filter(|l| l.pages == pages && !self.named.iter().flatten().any(|n| *n == l.name))
-                .collect();
+            let taken = |name: &str| self.named.iter().flatten().any(|d| d.name == name);
+            let free: Vec<&SwapLine> = lines.iter().filter(|l| l.pages == pages && !taken(&l.name)).collect();
             if let (1, [line]) = (rivals, free.as_slice()) {
-                self.named[dev] = Some(line.name.clone());
+                let (name, used, prio) = (line.name.clone(), line.used, line.prio);
+                let info = DeviceInfo { dev: dev as u8, name, pages, used, prio, r#virtual: false };
+                out.push(info.clone());
+                self.named[dev] = Some(info);
                 self.unnamed[dev] = None;
-                out.push(DeviceInfo {
-                    dev: dev as u8,
-                    name: line.name.clone(),
-                    pages,
-                    used: line.used,
-                    prio: line.prio,
-                    r#virtual: false,
-                });
             }
         }
         out
@@ -131,7 +129,7 @@ mod tests {
 
     #[test]
     fn device_gets_the_one_line_of_its_size() {
-        let mut n = News::new(Path::new("/nonexistent"), Vec::new());
+        let mut n = News::new(Path::new("/nonexistent"));
         n.look(&swapon(0, 100));
         n.look(&swapon(1, 200));
         let names: Vec<_> = n
@@ -144,8 +142,18 @@ mod tests {
     }
 
     #[test]
+    fn priority_given_late_is_told() {
+        let mut n = News::new(Path::new("/nonexistent"));
+        n.look(&swapon(0, 100));
+        assert_eq!(n.name_from(&[line("/dev/a", 100)])[0].prio, -1);
+        let late = SwapLine { prio: 5, ..line("/dev/a", 100) };
+        assert_eq!(n.name_from(std::slice::from_ref(&late))[0].prio, 5);
+        assert!(n.name_from(&[late]).is_empty(), "told once");
+    }
+
+    #[test]
     fn two_of_one_size_are_not_guessed() {
-        let mut n = News::new(Path::new("/nonexistent"), Vec::new());
+        let mut n = News::new(Path::new("/nonexistent"));
         n.look(&swapon(0, 100));
         n.look(&swapon(1, 100));
         assert!(n.name_from(&[line("/dev/a", 100), line("/dev/b", 100)]).is_empty());
@@ -153,7 +161,7 @@ mod tests {
 
     #[test]
     fn second_device_of_a_size_is_certain_once_the_first_has_its_name() {
-        let mut n = News::new(Path::new("/nonexistent"), Vec::new());
+        let mut n = News::new(Path::new("/nonexistent"));
         n.look(&swapon(0, 100));
         assert_eq!(n.name_from(&[line("/dev/a", 100)]).len(), 1);
         n.look(&swapon(1, 100));
@@ -173,7 +181,7 @@ mod tests {
             flags: flags::MEMCG,
             ..Record::default()
         };
-        let mut n = News::new(dir.path(), Vec::new());
+        let mut n = News::new(dir.path());
         let inode = wl.metadata().unwrap().ino();
         n.look(&charge(inode));
         n.look(&charge(inode));
