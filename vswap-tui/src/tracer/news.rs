@@ -84,6 +84,11 @@ impl News {
         self.name_from(&read_swaps(&self.root))
     }
 
+    /// Makes the next [`News::devices`] look without waiting for its time: the recording ends.
+    pub(super) fn hurry(&mut self) {
+        self.next_look = None;
+    }
+
     fn name_from(&mut self, lines: &[SwapLine]) -> Vec<DeviceInfo> {
         let mut out = Vec::new();
         // The kernel shows a device before swapon has given it its priority.

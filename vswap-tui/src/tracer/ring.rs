@@ -119,6 +119,7 @@ impl Tracer {
         reason: &str,
         mut each: impl FnMut(&Drained) -> anyhow::Result<()>,
     ) -> anyhow::Result<Trailer> {
+        self.news.hurry();
         // Recursion misses are told by the programs: read them while they are loaded.
         let mut hooks = self.totals();
         self.detach();
