@@ -150,9 +150,9 @@ pub struct ReplayArgs {
     /// How it runs
     #[command(flatten)]
     pub view: ViewArgs,
-    /// Speed of time: `max`, `1x`, `10x`, `0.5x`
-    #[arg(long, default_value = "1x", value_parser = parse_speed)]
-    pub speed: Speed,
+    /// Speed of time: `max`, `1x`, `10x`, `0.5x` [default: 1x, with --headless max]
+    #[arg(long, value_parser = parse_speed)]
+    pub speed: Option<Speed>,
 }
 
 /// `vswap report`.
