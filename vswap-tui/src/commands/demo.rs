@@ -1,12 +1,22 @@
-//! `vswap demo`.
+//! `vswap demo`: the dashboard of a generated load; needs neither root nor eBPF.
 
+use crate::app::Origin;
 use crate::cli::DemoArgs;
+use crate::commands::view::{self, Show};
 use crate::exit::Exit;
+use crate::runtime::headless::Limit;
+use crate::source::generator::Generator;
 
 /// Runs `vswap demo`.
 ///
 /// # Errors
 /// What ends the command, with its exit code.
-pub fn run(_args: &DemoArgs) -> anyhow::Result<Exit> {
-    anyhow::bail!("demo: being built")
+pub fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
+    view::check_terminal(&args.view)?;
+    // Without a screen and with an end nobody waits for time to pass: same seed and duration, same result.
+    let (source, limit) = match args.view.duration {
+        Some(d) if args.view.headless => (Generator::unpaced(args.workload, args.seed), Limit::Events(d)),
+        _ => (Generator::new(args.workload, args.seed), Limit::Input),
+    };
+    view::run(Box::new(source), Show { origin: Origin::Demo, pace: None, limit, timeline: None }, &args.view)
 }

@@ -9,3 +9,4 @@ pub mod replay;
 pub mod report;
 pub mod shell;
 pub mod slots;
+mod view;

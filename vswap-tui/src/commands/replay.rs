@@ -1,12 +1,25 @@
-//! `vswap replay`.
+//! `vswap replay`: the dashboard of a trace file, with time under control.
 
-use crate::cli::ReplayArgs;
+use crate::app::Origin;
+use crate::app::frame::Timeline;
+use crate::cli::{ReplayArgs, Speed};
+use crate::commands::view::{self, Show};
 use crate::exit::Exit;
+use crate::runtime::headless::Limit;
+use crate::runtime::pace::Pace;
+use crate::source::trace::TraceSource;
 
 /// Runs `vswap replay`.
 ///
 /// # Errors
 /// What ends the command, with its exit code.
-pub fn run(_args: &ReplayArgs) -> anyhow::Result<Exit> {
-    anyhow::bail!("replay: being built")
+pub fn run(args: &ReplayArgs) -> anyhow::Result<Exit> {
+    view::check_terminal(&args.view)?;
+    let source = TraceSource::open(&args.file)?;
+    let blocks = source.index()?.map(|i| i.blocks).unwrap_or_default();
+    let timeline = Timeline::from_blocks(blocks.iter().map(|b| (b.first_ts, b.last_ts, u64::from(b.count))));
+    let default = if args.view.headless { Speed::Max } else { Speed::Times(1.0) };
+    let pace = Some(Pace::new(args.speed.unwrap_or(default)));
+    let limit = args.view.duration.map_or(Limit::Input, Limit::Events);
+    view::run(Box::new(source), Show { origin: Origin::Replay, pace, limit, timeline }, &args.view)
 }

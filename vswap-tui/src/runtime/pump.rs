@@ -1,0 +1,221 @@
+//! The pump: takes events from a source when they are due and feeds the collector.
+
+use crate::app::message::Control;
+use crate::app::{End, Frame, Playback};
+use crate::collector::Collector;
+use crate::meta::Update;
+use crate::runtime::Outcome;
+use crate::runtime::pace::Pace;
+use crate::source::{Batch, Polled, Source};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Length of a point of the history: fine enough for a rate, and minutes fit into the bounded history.
+const HISTORY_NS: u64 = 500_000_000;
+/// Events taken in before keys and frames are looked at again: well under a millisecond of work.
+const CHUNK: usize = 8192;
+
+/// What a step of the pump came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Advanced {
+    /// There may be more to do at once.
+    Busy,
+    /// Nothing is due for this long; `None` while paused.
+    Wait(Option<Duration>),
+    /// All events are taken in.
+    Ended,
+}
+
+/// A source on its way into a collector.
+pub struct Pump {
+    source: Box<dyn Source>,
+    collector: Collector,
+    batch: Batch,
+    /// Events of the batch taken in so far.
+    taken: usize,
+    /// `None`: events are due when the source has them.
+    pace: Option<Pace>,
+    /// Leave out what comes later than this after the first event, ns.
+    limit: Option<u64>,
+    events: u64,
+    first_ts: Option<u64>,
+    ts: u64,
+    /// When the last event was taken in.
+    heard: Instant,
+    end: Option<End>,
+    /// Wall time and event count of the frame before.
+    last_frame: (Instant, u64),
+}
+
+impl Pump {
+    /// A pump that has not moved yet. `limit` ends the input that long after its first event (event time, ns).
+    pub fn new(source: Box<dyn Source>, pace: Option<Pace>, limit: Option<Duration>) -> Self {
+        let header = Arc::new(source.header().clone());
+        let now = Instant::now();
+        Self {
+            source,
+            collector: Collector::new(header, HISTORY_NS),
+            batch: Batch::default(),
+            taken: 0,
+            pace,
+            limit: limit.map(|d| d.as_nanos().min(u128::from(u64::MAX)) as u64),
+            events: 0,
+            first_ts: None,
+            ts: 0,
+            heard: now,
+            end: None,
+            last_frame: (now, 0),
+        }
+    }
+
+    /// Takes in what is due, at most a chunk; waits at most `wait` for a source that has nothing.
+    ///
+    /// # Errors
+    /// Those of the source.
+    pub fn advance(&mut self, wait: Duration) -> anyhow::Result<Advanced> {
+        if self.taken == self.batch.events.len() {
+            if self.end.is_some() {
+                return Ok(Advanced::Ended);
+            }
+            if self.pace.is_some_and(|p| p.paused()) {
+                return Ok(Advanced::Wait(None));
+            }
+            self.refill(wait)?;
+        }
+        let Some(next) = self.batch.events.get(self.taken) else {
+            return Ok(if self.end.is_some() { Advanced::Ended } else { Advanced::Busy });
+        };
+        let (wall, next) = (Instant::now(), next.ts);
+        let due = match &mut self.pace {
+            None => u64::MAX,
+            Some(pace) => {
+                pace.start(next, wall);
+                pace.due(wall)
+            }
+        };
+        if next > due || self.pace.is_some_and(|p| p.paused()) {
+            return Ok(Advanced::Wait(self.pace.and_then(|p| p.wait(next, wall))));
+        }
+        let mut left = CHUNK;
+        while left > 0 && self.batch.events.get(self.taken).is_some_and(|e| e.ts <= due) {
+            self.take_one();
+            left -= 1;
+        }
+        self.heard = wall;
+        Ok(Advanced::Busy)
+    }
+
+    /// Next batch; its news hold for all its events, because names may only come with them.
+    fn refill(&mut self, wait: Duration) -> anyhow::Result<()> {
+        let polled = self.source.poll(&mut self.batch, wait)?;
+        self.taken = 0;
+        for update in &self.batch.updates {
+            self.collector.update(update);
+        }
+        if self.batch.undecodable > 0 {
+            self.collector.note_undecodable(self.batch.undecodable);
+        }
+        if let Polled::End { trailer, damage } = polled {
+            // The last word on losses: what was counted after the last record.
+            if let Some(hooks) = trailer.as_ref().map(|t| &t.hooks).filter(|h| !h.is_empty()) {
+                self.collector.update(&Update { hooks: hooks.clone(), ..Update::default() });
+            }
+            self.end = Some(End { clean: trailer.is_some() && damage.is_none(), damage });
+        }
+        Ok(())
+    }
+
+    fn take_one(&mut self) {
+        let Some(event) = self.batch.events.get(self.taken) else { return };
+        let first = *self.first_ts.get_or_insert(event.ts);
+        if self.limit.is_some_and(|limit| event.ts.saturating_sub(first) > limit) {
+            // The rest is not looked at, so nothing can be said about how the input ends.
+            self.batch.clear();
+            self.taken = 0;
+            self.end = Some(End { clean: true, damage: None });
+            return;
+        }
+        self.collector.apply(event);
+        self.ts = self.ts.max(event.ts);
+        self.events += 1;
+        self.taken += 1;
+    }
+
+    /// Does what the dashboard asks; `Interval` and `Stop` are the thread's business.
+    ///
+    /// # Errors
+    /// Those of the source.
+    pub fn control(&mut self, control: Control) -> anyhow::Result<()> {
+        let wall = Instant::now();
+        let at = self.now(wall);
+        let Some(pace) = &mut self.pace else { return Ok(()) };
+        match control {
+            Control::Pause(paused) => pace.set_paused(paused, at, wall),
+            Control::Speed(speed) => pace.set_speed(speed, at, wall),
+            Control::StepEvent => self.step(1)?,
+            Control::StepBlock => self.step(usize::MAX)?,
+            Control::Interval(_) | Control::Stop => {}
+        }
+        Ok(())
+    }
+
+    /// Takes in up to `most` events of the batch (of the next one, if this one is used up) and pauses there.
+    fn step(&mut self, most: usize) -> anyhow::Result<()> {
+        if self.taken == self.batch.events.len() && self.end.is_none() {
+            self.refill(Duration::ZERO)?;
+        }
+        for _ in 0..most.min(self.batch.events.len() - self.taken) {
+            self.take_one();
+        }
+        let wall = Instant::now();
+        if let Some(pace) = &mut self.pace {
+            pace.start(self.ts, wall);
+            pace.set_paused(true, self.ts, wall);
+        }
+        Ok(())
+    }
+
+    /// The instant that has been reached, on the events' clock.
+    fn now(&self, wall: Instant) -> u64 {
+        if self.first_ts.is_none() {
+            return 0;
+        }
+        if self.taken == self.batch.events.len() && self.end.is_some() {
+            return self.ts;
+        }
+        match &self.pace {
+            // Time has gone on to where the clock is, but not past the event that comes next.
+            Some(pace) => {
+                let next = self.batch.events.get(self.taken).map_or(self.ts, |e| e.ts);
+                pace.due(wall).clamp(self.ts, next.max(self.ts))
+            }
+            None => self.ts.saturating_add(wall.saturating_duration_since(self.heard).as_nanos() as u64),
+        }
+    }
+
+    /// The state now.
+    pub fn frame(&mut self) -> Frame {
+        let wall = Instant::now();
+        let snapshot = Arc::new(self.collector.snapshot());
+        let (before, events) = std::mem::replace(&mut self.last_frame, (wall, self.events));
+        let seconds = wall.saturating_duration_since(before).as_secs_f64();
+        let ended = self.taken == self.batch.events.len() && self.end.is_some();
+        Frame {
+            now: self.now(wall).max(snapshot.ts),
+            snapshot,
+            events_per_s: if seconds > 0.0 { (self.events - events) as f64 / seconds } else { 0.0 },
+            playback: self.pace.map(|p| Playback { paused: p.paused(), speed: p.speed() }),
+            end: if ended { self.end.clone() } else { None },
+        }
+    }
+
+    /// The state at the end of the run.
+    pub fn finish(mut self) -> Outcome {
+        let frame = self.frame();
+        Outcome { snapshot: frame.snapshot, end: frame.end }
+    }
+}
+
+#[cfg(test)]
+#[path = "pump_tests.rs"]
+mod tests;
