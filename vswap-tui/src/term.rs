@@ -6,7 +6,9 @@
 
 use crossterm::cursor::{Hide, Show};
 use crossterm::execute;
-use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use crossterm::terminal::{
+    Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::buffer::Buffer;
@@ -59,9 +61,7 @@ impl Screen {
             log::set_max_level(log::LevelFilter::Off);
         }
         take()?;
-        // One write a frame instead of one a line: nothing half-drawn is ever seen.
-        let out = BufWriter::with_capacity(1 << 16, io::stdout());
-        match Terminal::new(CrosstermBackend::new(out)) {
+        match terminal() {
             Ok(terminal) => Ok(Self { terminal, log_level }),
             Err(err) => {
                 give_back();
@@ -90,16 +90,24 @@ impl Screen {
         Ok(())
     }
 
-    /// Gives the terminal back and stops the whole job, as Ctrl-Z does to any program; returns when it goes on.
+    /// Gives the terminal back and stops this process; returns when it goes on.
     ///
     /// # Errors
     /// If the process cannot be stopped or the terminal not be taken again.
     pub fn suspend(&mut self) -> io::Result<()> {
         give_back();
-        // Raw input keeps the terminal from telling the other processes of a pipeline.
-        rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)?;
         signal_hook::low_level::emulate_default_handler(SIGTSTP)?;
         self.resume()
+    }
+
+    /// Stops the whole job, as Ctrl-Z does to any program: raw input keeps the terminal from telling the other
+    /// processes of a pipeline.
+    ///
+    /// # Errors
+    /// As [`Screen::suspend`].
+    pub fn suspend_job(&mut self) -> io::Result<()> {
+        rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)?;
+        self.suspend()
     }
 
     /// Takes the terminal again and draws everything anew at the next frame.
@@ -108,7 +116,9 @@ impl Screen {
     /// If the terminal is gone.
     pub fn resume(&mut self) -> io::Result<()> {
         take()?;
-        self.terminal.clear()
+        // A new terminal, not `clear`: that asks where the cursor is, and not every terminal answers.
+        self.terminal = terminal()?;
+        execute!(io::stdout(), Clear(ClearType::All))
     }
 }
 
@@ -117,6 +127,11 @@ impl Drop for Screen {
         give_back();
         log::set_max_level(self.log_level);
     }
+}
+
+/// Frames are written in one go: nothing half-drawn is ever seen.
+fn terminal() -> io::Result<Terminal<CrosstermBackend<BufWriter<Stdout>>>> {
+    Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(1 << 16, io::stdout())))
 }
 
 fn take() -> io::Result<()> {

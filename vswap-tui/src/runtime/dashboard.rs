@@ -2,7 +2,7 @@
 
 use crate::app::frame::Timeline;
 use crate::app::message::Control;
-use crate::app::{App, Effect, Frame, Message, Origin, keymap, update};
+use crate::app::{App, Effect, Frame, Message, Origin, Playback, keymap, update};
 use crate::runtime::Outcome;
 use crate::runtime::mailbox::Mailbox;
 use crate::runtime::pace::Pace;
@@ -59,6 +59,8 @@ pub fn run(source: Box<dyn Source>, pace: Option<Pace>, options: Options) -> any
     };
     let deadline = options.duration.and_then(|d| Instant::now().checked_add(d));
     let mut app = App::new(options.origin, options.interval, options.timeline, screen.size()?);
+    // The keys of a replay hold from the start, not from the first frame on.
+    app.frame.playback = pace.map(|p| Playback { paused: p.paused(), speed: p.speed() });
     let looped =
         screen_loop(&mut app, &mut screen, options.theme, &signals, &mailbox, &control, &pump, deadline);
     drop(screen);
@@ -106,12 +108,13 @@ fn screen_loop(
         if signals.quit() || pump.is_finished() || deadline.is_some_and(|d| Instant::now() >= d) {
             return Ok(());
         }
-        if signals.suspend() {
-            screen.suspend()?;
-        }
+        // Continuing comes first: it takes back the stop that it ends.
         if signals.resumed() {
             screen.resume()?;
             dirty = true;
+        }
+        if signals.suspend() {
+            screen.suspend()?;
         }
         if let Some(frame) = mailbox.take() {
             update(app, Message::Frame(frame));
@@ -136,7 +139,7 @@ fn screen_loop(
             {
                 match effect {
                     Effect::Quit => return Ok(()),
-                    Effect::Suspend => screen.suspend()?,
+                    Effect::Suspend => screen.suspend_job()?,
                     Effect::Redraw => screen.resume()?,
                     // Dropped only if the pump has not looked for 256 keys.
                     Effect::Pump(order) => drop(control.try_send(order)),
