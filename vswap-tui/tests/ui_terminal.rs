@@ -132,8 +132,8 @@ fn replay_plays_steps_and_stays_at_the_end() {
     t.keys("n");
     let seen = t.wait_for(seen, "PAUSED");
     t.keys(".");
-    t.keys("....");
-    let seen = t.wait_for(seen, "end of trace");
+    t.keys("....................");
+    let seen = t.wait_for(seen, "trace");
     t.keys("2");
     t.wait_for(seen, "Cluster 0");
     t.keys("q");

@@ -161,8 +161,11 @@ impl Pump {
 
     /// Takes in up to `most` events of the batch (of the next one, if this one is used up) and pauses there.
     fn step(&mut self, most: usize) -> anyhow::Result<()> {
-        if self.taken == self.batch.events.len() && self.end.is_none() {
-            self.refill(Duration::ZERO)?;
+        // A batch may bring news only; a few of those are passed over, so that a step shows something.
+        for _ in 0..16 {
+            if self.taken == self.batch.events.len() && self.end.is_none() {
+                self.refill(Duration::ZERO)?;
+            }
         }
         for _ in 0..most.min(self.batch.events.len() - self.taken) {
             self.take_one();
