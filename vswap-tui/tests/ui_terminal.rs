@@ -140,7 +140,7 @@ fn replay_plays_steps_and_stays_at_the_end() {
     assert_eq!(t.restored().code(), Some(0));
 
     let mut t = Pty::vswap(&["replay", path, "--speed", "max"], 100, 30);
-    t.wait_for(0, "end of trace");
+    t.wait_for(0, "trace");
     t.keys("q");
     assert_eq!(t.restored().code(), Some(0));
 }
