@@ -35,6 +35,7 @@ pub struct ExitError {
 
 impl ExitError {
     /// An `anyhow` error that ends the process with `exit`.
+    #[expect(clippy::new_ret_no_self, reason = "only ever used inside an anyhow chain")]
     pub fn new(exit: Exit, message: impl Into<String>) -> anyhow::Error {
         anyhow::Error::new(Self { exit, message: message.into() })
     }
