@@ -1,6 +1,8 @@
 //! The generator and the collector against each other: generated events are consistent, so the collector must find
 //! nothing to complain about, and what it shows must be what the workload is about.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod recount;
 
 use clap::ValueEnum;
