@@ -3,7 +3,6 @@
 //! Every number comes from the snapshot, the trace's header or its trailer; nothing is computed here but sums
 //! over clusters.
 
-mod number;
 pub mod text;
 
 use crate::meta::{Header, HookTotals, KernelInfo, Trailer};

@@ -1,7 +1,7 @@
 //! The report as text: what matters first, losses before anything that they make doubtful.
 
-use super::number::{bytes, count, duration, percent_of};
 use super::{Backends, Report};
+use crate::ui::format::{bytes, count, duration, percent_of};
 use std::io::{self, Write};
 
 /// Cgroups shown; the JSON report has all.
