@@ -108,6 +108,12 @@ fn killed_terminal_ends_it() {
     assert_eq!(t.restored().signal(), None);
 }
 
+#[test]
+fn a_terminal_that_goes_away_ends_it() {
+    let status = Pty::hung_up(&["demo", "--interval", "50ms"]);
+    assert_eq!(status.signal(), None, "{status}");
+}
+
 fn write_trace(path: &Path, batches: usize) {
     let mut generator = Generator::unpaced(Workload::Mixed, 7);
     let mut writer = TraceWriter::new(Vec::new(), generator.header()).unwrap();

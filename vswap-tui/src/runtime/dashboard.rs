@@ -4,6 +4,7 @@ use crate::app::frame::Timeline;
 use crate::app::message::Control;
 use crate::app::{App, Effect, Frame, Message, Origin, Playback, keymap, update};
 use crate::runtime::Outcome;
+use crate::runtime::keyboard::{Keyboard, Ready};
 use crate::runtime::mailbox::Mailbox;
 use crate::runtime::pace::Pace;
 use crate::runtime::pump::{Advanced, Pump};
@@ -103,7 +104,8 @@ fn screen_loop(
     pump: &JoinHandle<anyhow::Result<Outcome>>,
     deadline: Option<Instant>,
 ) -> anyhow::Result<()> {
-    let mut dirty = true;
+    let keyboard = Keyboard::open().context("find the terminal that keys come from")?;
+    let (mut dirty, mut pending) = (true, false);
     loop {
         if signals.quit() || pump.is_finished() || deadline.is_some_and(|d| Instant::now() >= d) {
             return Ok(());
@@ -128,10 +130,18 @@ fn screen_loop(
         if std::mem::take(&mut dirty) {
             screen.draw(|buf| ui::draw(app, theme, buf))?;
         }
-        if !event::poll(TICK)? {
-            continue;
+        // Keys crossterm has already read do not show on the terminal any more.
+        let wait = if pending { Duration::ZERO } else { TICK };
+        match keyboard.wait(wait)? {
+            Ready::Gone => return Ok(()),
+            Ready::Nothing if !pending => continue,
+            Ready::Nothing | Ready::Keys => {}
         }
+        pending = event::poll(Duration::ZERO)?;
         for _ in 0..KEYS_A_FRAME {
+            if !pending {
+                break;
+            }
             dirty = true;
             if let Event::Key(key) = event::read()?
                 && let Some(action) = keymap::action(app, &key)
@@ -145,9 +155,7 @@ fn screen_loop(
                     Effect::Pump(order) => drop(control.try_send(order)),
                 }
             }
-            if !event::poll(Duration::ZERO)? {
-                break;
-            }
+            pending = event::poll(Duration::ZERO)?;
         }
     }
 }

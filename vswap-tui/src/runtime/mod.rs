@@ -12,6 +12,7 @@
 
 pub mod dashboard;
 pub mod headless;
+mod keyboard;
 mod mailbox;
 pub mod pace;
 pub mod pump;

@@ -56,6 +56,39 @@ impl Pty {
         Self { child, master, slave, output }
     }
 
+    /// The binary on a terminal that goes away as soon as the screen is up (a closed window, a dropped
+    /// connection); returns how it ended.
+    pub(crate) fn hung_up(args: &[&str]) -> ExitStatus {
+        // Closed on exec: the program itself must not keep its terminal alive.
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+        let mut master = File::from(openpt(flags).unwrap());
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let name = ptsname(&master, Vec::new()).unwrap();
+        let slave = File::from(rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap());
+        tcsetwinsize(&slave, size(80, 24)).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_vswap"));
+        command.args(args).env("TERM", "xterm").process_group(0);
+        command.stdin(slave.try_clone().unwrap()).stdout(slave.try_clone().unwrap()).stderr(slave);
+        let mut child = command.spawn().unwrap();
+        // The command holds the other end of the terminal as long as it lives.
+        drop(command);
+        let mut chunk = [0; 256];
+        assert!(master.read(&mut chunk).unwrap() > 0);
+        drop(master);
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                return status;
+            }
+            if Instant::now() >= deadline {
+                child.kill().unwrap();
+                panic!("runs on without a terminal");
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// The binary under test with these arguments.
     pub(crate) fn vswap(args: &[&str], columns: u16, rows: u16) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_vswap"));
