@@ -1,5 +1,6 @@
 //! The cgroup whose memory is limited. Guests only: nothing here runs unless `--cgroup` names a folder.
 
+use crate::pattern::PAGE;
 use anyhow::{Context, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,6 +33,17 @@ impl Cgroup {
         let parent = self.0.parent().context("a cgroup without a parent")?;
         write(&parent.join("cgroup.procs"), "0")
     }
+
+    /// Asks the kernel to reclaim that many pages. It says EAGAIN when it found fewer, which is as good here.
+    pub(crate) fn reclaim(&self, pages: u64) -> Result<()> {
+        let path = self.0.join("memory.reclaim");
+        match fs::write(&path, (pages * PAGE as u64).to_string()) {
+            Err(err) if err.raw_os_error() != Some(libc::EAGAIN) => {
+                Err(err).with_context(|| path.display().to_string())
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 fn write(path: &Path, value: &str) -> Result<()> {
@@ -52,6 +64,8 @@ mod tests {
         assert_eq!(fs::read_to_string(root.join("cgroup.subtree_control")).unwrap(), "+memory");
         assert_eq!(fs::read_to_string(dir.join("memory.max")).unwrap(), "64M");
         assert_eq!(fs::read_to_string(dir.join("cgroup.procs")).unwrap(), "0");
+        cgroup.reclaim(3).unwrap();
+        assert_eq!(fs::read_to_string(dir.join("memory.reclaim")).unwrap(), "12288");
         fs::remove_dir_all(root).unwrap();
     }
 }

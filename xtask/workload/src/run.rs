@@ -63,6 +63,9 @@ impl Run {
                 Ok(())
             }
             Step::Random(count) => self.random(*count),
+            Step::Reclaim(pages) => {
+                self.cgroup.as_ref().context("reclaim works on a cgroup; give --cgroup")?.reclaim(*pages)
+            }
             Step::Fork => {
                 self.children.push(sys::fork_sleeper().context("fork")?);
                 Ok(())

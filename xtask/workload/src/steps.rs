@@ -16,6 +16,8 @@ pub(crate) enum Step {
     Free(Pages),
     /// So many touches of random pages, every third one a rewrite.
     Random(u64),
+    /// Let the kernel reclaim so many pages of the cgroup: also those that are written but still in the swap cache.
+    Reclaim(u64),
     /// A child that shares all pages and lives as long as we do.
     Fork,
     /// Milliseconds of rest.
@@ -86,6 +88,7 @@ fn step(text: &str) -> Result<Step, StepError> {
         "touch-write" => Step::TouchWrite(pages(text, arg)?),
         "free" => Step::Free(pages(text, arg)?),
         "random" => Step::Random(number(text, arg)?),
+        "reclaim" => Step::Reclaim(number(text, arg)?),
         "sleep" => Step::Sleep(number(text, arg)?),
         "mark" if !arg.is_empty() => Step::Mark(arg.into()),
         "wait" if !arg.is_empty() => Step::Wait(arg.into()),
@@ -94,7 +97,7 @@ fn step(text: &str) -> Result<Step, StepError> {
         _ => {
             return Err(StepError(format!(
                 "'{text}' is no step; there are pageout, touch-read, touch-write, free (with pages: all, 5, 0-255, \
-                 0-255/2, 1-2+7-9), random:N, sleep:MS, mark:FILE, wait:FILE, fork, truth"
+                 0-255/2, 1-2+7-9), random:N, reclaim:N, sleep:MS, mark:FILE, wait:FILE, fork, truth"
             )));
         }
     })

@@ -21,6 +21,7 @@ fn good() -> (Kernel, Vswap) {
         summaries: vec![Summary {
             present: 1,
             swapped: 3,
+            freed: 0,
             slots: 3,
             shared: false,
             shared_swapped: 0,

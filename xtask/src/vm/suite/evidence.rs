@@ -35,6 +35,7 @@ struct TruthLine {
 pub(crate) struct Summary {
     pub(crate) present: u64,
     pub(crate) swapped: u64,
+    pub(crate) freed: u64,
     pub(crate) slots: u64,
     pub(crate) shared: bool,
     pub(crate) shared_swapped: u64,

@@ -81,7 +81,8 @@ pub(crate) fn full() -> Vec<Boot> {
                     name: "device",
                     backing: Backing::Device,
                     workers: &["--cgroup /sys/fs/cgroup/wl --pages 4096 --seed 2|\
-                        pageout:all,touch-read:0-255,touch-write:256-511,free:600-900/2,pageout:100-300"],
+                        pageout:all,sleep:1000,reclaim:4096,touch-read:0-255,touch-write:256-511,free:600-900/2,\
+                        pageout:100-300"],
                     at_least: &[("pswpout", 2500), ("pswpin", 200), ("swpout_zero", 800)],
                     ..CLEAN
                 },
@@ -123,7 +124,7 @@ pub(crate) fn full() -> Vec<Boot> {
                     name: "killed",
                     end: End::Killed,
                     workers: &[
-                        "--cgroup /sys/fs/cgroup/wl --pages 8192 --set memory.max=16M --seed 8|random:60000",
+                        "--cgroup /sys/fs/cgroup/wl --pages 8192 --set memory.max=24M --seed 8|random:60000",
                     ],
                     at_least: &[("zswpout", 5000)],
                     ..CLEAN
@@ -164,7 +165,7 @@ pub(crate) fn full() -> Vec<Boot> {
                     name: "thp-device",
                     backing: Backing::Device,
                     workers: &["--cgroup /sys/fs/cgroup/wl --thp --block 512 --pages 16384 --seed 15|\
-                        pageout:all,touch-read:0-700,free:6000-6300"],
+                        pageout:all,sleep:1000,reclaim:8000,touch-read:0-700,free:6000-6300"],
                     at_least: &[("pswpout", 9000)],
                     ..CLEAN
                 },
