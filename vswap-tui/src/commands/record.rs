@@ -7,7 +7,7 @@ use crate::tracer::{Drained, Options, Tracer};
 use anyhow::Context;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::fmt::Write as _;
-use std::io::{BufWriter, IsTerminal, Write};
+use std::io::{IsTerminal, Write};
 use std::process::{Child, Command};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,8 +31,8 @@ pub fn run(args: &RecordArgs, debug_bpf: bool) -> anyhow::Result<Exit> {
     let stream = args.output.as_os_str() == "-";
     let mut tracer = Tracer::start(Options { ring_bytes: args.ring_size, debug: debug_bpf })?;
     let out = file::create(&args.output, args.force)?;
-    let mut writer = TraceWriter::new(BufWriter::with_capacity(1 << 18, out), tracer.header())?;
-    writer.flush()?;
+    // Unbuffered: a block is one write, and a killed recorder leaves every block it closed.
+    let mut writer = TraceWriter::new(out, tracer.header())?;
     let mut child = spawn(&args.run)?;
     eprintln!(
         "vswap: recording to {}",
