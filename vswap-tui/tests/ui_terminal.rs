@@ -220,6 +220,8 @@ fn headless_live_input_and_replay_agree() {
         .unwrap();
     assert_eq!(streamed.status.code(), Some(0), "{}", String::from_utf8_lossy(&streamed.stderr));
     assert_eq!(replayed.stdout, streamed.stdout);
+    let reported = vswap(&["report", path, "--json"]).output().unwrap();
+    assert_eq!(replayed.stdout, reported.stdout, "one object for all of them");
 }
 
 #[test]

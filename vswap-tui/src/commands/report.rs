@@ -23,7 +23,8 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<Exit> {
     Ok(exit_of(report.damage.as_deref(), missing))
 }
 
-fn print(report: &Report<'_>, json: bool) -> io::Result<()> {
+/// The report on standard output, as text or as one JSON object.
+pub(super) fn print(report: &Report<'_>, json: bool) -> io::Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
     if json {
         serde_json::to_writer_pretty(&mut out, report)?;

@@ -79,7 +79,7 @@ pub fn run(source: Box<dyn Source>, pace: Option<Pace>, options: Options) -> any
 /// What the screen showed last (or would have shown, if frozen): all there is when the pump hangs in a read.
 fn last_seen(app: &App) -> Outcome {
     let frame: &Frame = app.held.as_ref().unwrap_or(&app.frame);
-    Outcome { snapshot: Arc::clone(&frame.snapshot), end: frame.end.clone() }
+    Outcome { snapshot: Arc::clone(&frame.snapshot), end: frame.end.clone(), trailer: None }
 }
 
 fn join(pump: JoinHandle<anyhow::Result<Outcome>>) -> Option<anyhow::Result<Outcome>> {

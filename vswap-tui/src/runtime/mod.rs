@@ -17,7 +17,9 @@ mod mailbox;
 pub mod pace;
 pub mod pump;
 
+use crate::app::End;
 use crate::exit::Exit;
+use crate::meta::Trailer;
 use crate::snapshot::Snapshot;
 use std::sync::Arc;
 
@@ -27,18 +29,32 @@ pub struct Outcome {
     /// The last state.
     pub snapshot: Arc<Snapshot>,
     /// How the input ended; `None` if it was left before its end.
-    pub end: Option<crate::app::End>,
+    pub end: Option<End>,
+    /// Last words of the recorder, if the input came to them.
+    pub trailer: Option<Trailer>,
 }
 
 impl Outcome {
+    /// Where and why the input is not whole, in words.
+    pub fn damage(&self) -> Option<String> {
+        self.end.as_ref().filter(|e| !e.clean).map(End::words)
+    }
+
     /// The exit code: a damaged input before lost events, because it may hide more of them.
     pub fn exit(&self) -> Exit {
         if self.end.as_ref().is_some_and(|e| !e.clean) {
             Exit::Damaged
-        } else if self.snapshot.losses.lost > 0 {
+        } else if self.missing() > 0 {
             Exit::Lost
         } else {
             Exit::Ok
         }
+    }
+
+    /// Events that should have been taken in and were not.
+    pub fn missing(&self) -> u64 {
+        let losses = &self.snapshot.losses;
+        let told = self.trailer.as_ref().map_or(0, |t| t.lost);
+        losses.lost.max(told).saturating_add(losses.undecodable)
     }
 }

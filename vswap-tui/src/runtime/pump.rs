@@ -3,7 +3,7 @@
 use crate::app::message::Control;
 use crate::app::{End, Frame, Playback};
 use crate::collector::Collector;
-use crate::meta::Update;
+use crate::meta::{Trailer, Update};
 use crate::runtime::Outcome;
 use crate::runtime::pace::Pace;
 use crate::source::{Batch, Polled, Source};
@@ -43,6 +43,7 @@ pub struct Pump {
     /// When the last event was taken in.
     heard: Instant,
     end: Option<End>,
+    trailer: Option<Trailer>,
     /// Wall time and event count of the frame before.
     last_frame: (Instant, u64),
 }
@@ -64,6 +65,7 @@ impl Pump {
             ts: 0,
             heard: now,
             end: None,
+            trailer: None,
             last_frame: (now, 0),
         }
     }
@@ -121,6 +123,7 @@ impl Pump {
                 self.collector.update(&Update { hooks: hooks.clone(), ..Update::default() });
             }
             self.end = Some(End { clean: trailer.is_some() && damage.is_none(), damage });
+            self.trailer = trailer;
         }
         Ok(())
     }
@@ -215,7 +218,7 @@ impl Pump {
     /// The state at the end of the run.
     pub fn finish(mut self) -> Outcome {
         let frame = self.frame();
-        Outcome { snapshot: frame.snapshot, end: frame.end }
+        Outcome { snapshot: frame.snapshot, end: frame.end, trailer: self.trailer }
     }
 }
 
