@@ -2,12 +2,16 @@
 
 use crate::{build, sh};
 use anyhow::{Context, Result};
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Command, Stdio};
-use std::thread;
+use std::io::{IsTerminal, stdout};
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
 
 /// Exit codes of `vswap` that mean "this host cannot, the demo can": not permitted, not supported.
-const REFUSED: [i32; 2] = [6, 7];
+const REFUSED: [u8; 2] = [6, 7];
+
+/// Time to read the reason before the demo covers it. It is there again when the demo is left.
+const READING: Duration = Duration::from_secs(4);
 
 /// Options of `live`.
 #[derive(clap::Args)]
@@ -23,44 +27,40 @@ pub(crate) fn run(args: &LiveArgs) -> Result<u8> {
     let vswap = build::vswap()?;
     match object {
         Ok(_) => {
-            let (code, said) = watched(Command::new(&vswap).arg("live").args(&args.args))?;
-            if !REFUSED.contains(&code) {
-                return Ok(u8::try_from(code).unwrap_or(1));
+            let code = dashboard(&vswap, "live", args)?;
+            match refusal(code) {
+                None => return Ok(code),
+                Some(reason) => sh::say(format!(
+                    "{reason}: vswap said above what is missing (exit code {code}), `{} doctor` says it for each hook",
+                    vswap.display()
+                )),
             }
-            let kind = if code == 6 { "does not permit tracing" } else { "lacks what tracing needs" };
-            sh::say(format!("This host {kind} (exit code {code}). vswap said:"));
-            for line in said.lines() {
-                eprintln!("    {line}");
-            }
-            sh::say("`vswap doctor` lists every hook and its reason.");
         }
         Err(err) => {
             sh::say(format!("The eBPF object could not be built, so this host cannot be traced: {err:#}"));
         }
     }
-    sh::say("Starting the demo: the same dashboard on a generated load.");
-    let status = Command::new(&vswap).arg("demo").args(&args.args).status().context("vswap demo")?;
+    sh::say("Starting the demo: the same dashboard on a generated load");
+    if stdout().is_terminal() {
+        std::thread::sleep(READING);
+    }
+    dashboard(&vswap, "demo", args)
+}
+
+/// Runs a dashboard to its end; death by a signal counts as failure.
+fn dashboard(vswap: &Path, which: &str, args: &LiveArgs) -> Result<u8> {
+    let status = Command::new(vswap).arg(which).args(&args.args).status();
+    let status = status.with_context(|| format!("{} {which}", vswap.display()))?;
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
 }
 
-/// Runs with the terminal as it is, but keeps a copy of what comes on stderr: a dashboard clears the screen, and the
-/// reason for its end must not go with it.
-fn watched(cmd: &mut Command) -> Result<(i32, String)> {
-    let mut child = cmd.stderr(Stdio::piped()).spawn().context("vswap live")?;
-    let stderr = child.stderr.take().context("stderr of vswap live")?;
-    let reader = thread::spawn(move || {
-        let mut said = String::new();
-        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-            // A closed stderr of ours is no reason to stop reading the child's.
-            let _ = writeln!(std::io::stderr(), "{line}");
-            said.push_str(&line);
-            said.push('\n');
-        }
-        said
-    });
-    let status = child.wait().context("vswap live")?;
-    let said = reader.join().unwrap_or_default();
-    Ok((status.code().unwrap_or(1), said))
+/// Why the host cannot be shown, if that is what the code means.
+fn refusal(code: u8) -> Option<&'static str> {
+    REFUSED.contains(&code).then_some(if code == 6 {
+        "This host does not permit tracing"
+    } else {
+        "This host's kernel lacks what tracing needs"
+    })
 }
 
 #[cfg(test)]
@@ -68,9 +68,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn code_and_words_are_kept() {
-        let (code, said) = watched(Command::new("sh").args(["-c", "echo no CAP_BPF >&2; exit 6"])).unwrap();
-        assert_eq!(code, 6);
-        assert_eq!(said, "no CAP_BPF\n");
+    fn only_a_refusal_leads_to_the_demo() {
+        assert!(refusal(6).is_some_and(|r| r.contains("permit")) && refusal(7).is_some());
+        assert!([0, 1, 2, 3].iter().all(|code| refusal(*code).is_none()));
+    }
+
+    #[test]
+    fn the_code_of_a_dashboard() {
+        let args = LiveArgs { args: vec!["exit 3".into()] };
+        assert_eq!(dashboard(Path::new("sh"), "-c", &args).unwrap(), 3);
+        assert!(dashboard(Path::new("/no/vswap"), "live", &args).is_err());
     }
 }
