@@ -6,6 +6,7 @@ mod pty;
 
 use pty::Pty;
 use rustix::process::Signal;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use vswap_tui::cli::Workload;
@@ -97,6 +98,12 @@ fn a_panic_on_any_thread_gives_the_terminal_back() {
         output.find("\x1b[?1049l") < output.find("boom on a thread"),
         "the message is on the normal screen"
     );
+}
+
+#[test]
+fn a_terminal_that_goes_away_ends_it() {
+    let status = Pty::hung_up(&["demo", "--interval", "50ms"]);
+    assert_eq!(status.signal(), None, "{status}");
 }
 
 fn write_trace(path: &Path, batches: usize) {
