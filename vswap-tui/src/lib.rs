@@ -19,6 +19,7 @@ pub mod decode;
 pub mod exit;
 pub mod kernel;
 pub mod meta;
+pub mod model;
 pub mod report;
 pub mod runtime;
 pub mod snapshot;

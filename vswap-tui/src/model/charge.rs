@@ -1,0 +1,163 @@
+//! Memory cgroups: who is charged for a slot, and references to ids (`mm/memcontrol.c`, `mm/memcontrol-v1.c`).
+
+/// Which controller counts swap.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cgroup {
+    /// No memory controller.
+    None,
+    /// cgroup v1, memory+swap counter: ids are recorded when a folio leaves the cache.
+    V1,
+    /// cgroup v2: ids are recorded at allocation, physical use is charged.
+    V2,
+}
+
+/// No limit.
+pub const UNLIMITED: u64 = u64::MAX;
+
+/// One memory cgroup.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Memcg {
+    /// Parent id; 0 below the root.
+    pub parent: u16,
+    /// Not yet removed: an offline group's new swap goes to its nearest online ancestor.
+    pub online: bool,
+    /// The root: has statistics, is never charged.
+    pub root: bool,
+    /// `swap.max`, slots.
+    pub limit: u64,
+    /// Charged slots of the group and all groups below (`swap` counter; `memsw` share on v1).
+    pub swap: u64,
+    /// Slots of the group itself (`MEMCG_SWAP`).
+    pub own: u64,
+    /// References to the id held by slots.
+    pub refs: u64,
+    /// Events `swap.events` max and fail.
+    pub events_max: u64,
+    /// See `events_max`.
+    pub events_fail: u64,
+}
+
+impl Default for Memcg {
+    fn default() -> Self {
+        Self {
+            parent: 0,
+            online: true,
+            root: false,
+            limit: UNLIMITED,
+            swap: 0,
+            own: 0,
+            refs: 0,
+            events_max: 0,
+            events_fail: 0,
+        }
+    }
+}
+
+/// All groups by id. A group that was never described lies below the root without a limit.
+#[derive(Clone, Debug)]
+pub struct Charges {
+    mode: Cgroup,
+    groups: Vec<Memcg>,
+}
+
+impl Charges {
+    pub(super) const fn new(mode: Cgroup) -> Self {
+        Self { mode, groups: Vec::new() }
+    }
+
+    /// Which controller counts.
+    pub const fn mode(&self) -> Cgroup {
+        self.mode
+    }
+
+    /// State of a group.
+    pub fn get(&self, id: u16) -> Memcg {
+        self.groups.get(id as usize).copied().unwrap_or_default()
+    }
+
+    /// The group's settings: parent, online, root, limit. Counters of the value returned are live.
+    pub fn group_mut(&mut self, id: u16) -> &mut Memcg {
+        let id = id as usize;
+        if id >= self.groups.len() {
+            self.groups.resize(id + 1, Memcg::default());
+        }
+        &mut self.groups[id]
+    }
+
+    /// Groups with their ids.
+    pub fn iter(&self) -> impl Iterator<Item = (u16, &Memcg)> {
+        (0u16..).zip(&self.groups)
+    }
+
+    /// Nearest group that is online (`mem_cgroup_id_get_online`); 0 when none is or `id` is 0.
+    pub(super) fn online(&self, id: u16) -> u16 {
+        self.up(id).find(|&id| self.get(id).online).unwrap_or(0)
+    }
+
+    /// `id` and its ancestors; stops at a parent loop, which only a damaged description can have.
+    fn up(&self, id: u16) -> impl Iterator<Item = u16> + '_ {
+        let next = |&id: &u16| Some(self.get(id).parent).filter(|&parent| parent != 0);
+        std::iter::successors((id != 0).then_some(id), next).take(64)
+    }
+
+    /// There is room for `nr` in the group and all above it; counts the events if not (`page_counter_try_charge`).
+    pub(super) fn fits(&mut self, id: u16, nr: u64) -> bool {
+        let full = self.up(id).find(|&id| {
+            let group = self.get(id);
+            !group.root && group.swap.saturating_add(nr) > group.limit
+        });
+        if let Some(at) = full {
+            self.group_mut(at).events_max += 1;
+        }
+        full.is_none()
+    }
+
+    /// Counts a failed allocation (`MEMCG_SWAP_FAIL`).
+    pub(super) fn fail(&mut self, id: u16) {
+        if id != 0 && self.mode == Cgroup::V2 {
+            self.group_mut(id).events_fail += 1;
+        }
+    }
+
+    /// Charges `nr` slots to the group and all above it.
+    pub(super) fn charge(&mut self, id: u16, nr: u64) {
+        self.count(id, nr, u64::wrapping_add);
+    }
+
+    /// Takes a charge back (`mem_cgroup_uncharge_swap`).
+    pub(super) fn uncharge(&mut self, id: u16, nr: u64) {
+        self.count(id, nr, u64::wrapping_sub);
+    }
+
+    fn count(&mut self, id: u16, nr: u64, add: fn(u64, u64) -> u64) {
+        if id == 0 || nr == 0 {
+            return;
+        }
+        let group = self.group_mut(id);
+        group.own = add(group.own, nr);
+        let (mut at, mut depth) = (id, 0);
+        while at != 0 && depth < 64 {
+            let group = self.group_mut(at);
+            if !group.root {
+                group.swap = add(group.swap, nr);
+            }
+            at = group.parent;
+            depth += 1;
+        }
+    }
+
+    /// `nr` slots hold the id (`mem_cgroup_id_get_many`).
+    pub(super) fn hold(&mut self, id: u16, nr: u64) {
+        if id != 0 {
+            self.group_mut(id).refs += nr;
+        }
+    }
+
+    /// `nr` slots let go of the id (`mem_cgroup_id_put_many`).
+    pub(super) fn drop_refs(&mut self, id: u16, nr: u64) {
+        if id != 0 {
+            let refs = &mut self.group_mut(id).refs;
+            *refs = refs.saturating_sub(nr);
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Taking the kernel's word after a disagreement: its slot is installed as if the scan had found it.
+
+use super::alloc::{Payload, Request};
+use super::charge::Cgroup;
+use super::word::Kind;
+use super::{Fault, Flag, Folio, Model};
+use vswap_common::Entry;
+
+impl Model {
+    /// Gives `folio` the slots from `at` on, on behalf of `cpu`: the cluster leaves its list, the words are written,
+    /// the cluster is put where its count says, and the cache of the CPU points behind the slots. Slots that the
+    /// model believed used are freed first; the number of those is returned. The charge is not refused.
+    ///
+    /// # Errors
+    /// [`Fault::Range`], [`Fault::NoDevice`], [`Fault::NotUsed`] if a slot is bad or backs a virtual one.
+    pub fn force_alloc(&mut self, cpu: usize, folio: Folio, at: Entry) -> Result<u64, Fault> {
+        let evicted = self.force(cpu, folio.order, Payload::Folio(folio.pfn), at)?;
+        let id = self.charges.online(folio.memcg);
+        if self.config.cgroup == Cgroup::V2 && id != 0 {
+            let nr = 1u64 << folio.order;
+            if !self.dev(at.dev()).virt {
+                self.charges.charge(id, nr);
+            }
+            self.charges.hold(id, nr);
+            self.set_ids(at, nr as usize, id);
+        }
+        Ok(evicted)
+    }
+
+    /// The same for the physical backing `at` of the virtual folio at `owner`.
+    ///
+    /// # Errors
+    /// As [`Model::force_alloc`]; [`Fault::Backing`] if the owner has physical backing already.
+    pub fn force_backing(&mut self, cpu: usize, owner: Entry, order: u8, at: Entry) -> Result<u64, Fault> {
+        let nr = 1u64 << order.min(16);
+        let (_, c, slot) = self.locate(owner, nr)?;
+        if !self.dev(owner.dev()).virt || !self.word(owner).is_cached() {
+            return Err(Fault::NotCached(owner));
+        }
+        if (0..nr).any(|i| self.vword(owner.add(i)).phys().is_some()) {
+            return Err(Fault::Backing(owner));
+        }
+        let evicted = self.force(cpu, order, Payload::Backing(owner), at)?;
+        self.release_backing(c, slot, nr as usize);
+        if self.config.cgroup == Cgroup::V2 {
+            self.charges.charge(self.memcg(owner), nr);
+        }
+        self.bind(owner, at, nr);
+        Ok(evicted)
+    }
+
+    fn force(&mut self, cpu: usize, order: u8, payload: Payload, at: Entry) -> Result<u64, Fault> {
+        let nr = 1u64 << order.min(16);
+        let virt = self.device(at.dev()).is_some_and(|d| d.virt);
+        if virt {
+            let last = self.dev(at.dev()).max >> self.shift;
+            let (c, _) = self.split_off(at.off());
+            if c == 0 || u64::from(c) >= last {
+                return Err(Fault::Range { at, nr });
+            }
+            self.dev_mut(at.dev()).ensure_cluster(c);
+        }
+        let (d, c, slot) = self.locate(at, nr)?;
+        if order >= self.orders || !at.off().is_multiple_of(nr) {
+            return Err(Fault::Range { at, nr });
+        }
+        let fixed = (0..nr).find(|&i| matches!(self.word(at.add(i)).kind(), Kind::Bad | Kind::Pointer));
+        if let Some(i) = fixed {
+            return Err(Fault::NotUsed(at.add(i)));
+        }
+        let mut evicted = 0;
+        for i in 0..nr {
+            if self.word(at.add(i)).is_used() {
+                self.release(d, c, slot + i as usize, 1);
+                evicted += 1;
+            }
+        }
+        self.shift_to(d, c, Flag::None);
+        let dev = self.dev_mut(d);
+        if dev.virt {
+            dev.indices.take(c);
+        }
+        dev.populate(c);
+        let request = Request::new(cpu, order, payload);
+        self.cpu_mut(cpu);
+        self.install(&request, d, c, slot as u64);
+        self.relocate(d, c);
+        let dev = self.dev(d);
+        let room = u64::from(dev.clusters[c as usize].count) < dev.cluster_slots();
+        let next = if room && slot as u64 + 2 * nr <= dev.cluster_slots() { at.off() + nr } else { 0 };
+        self.store_next(&request, d, next);
+        Ok(evicted)
+    }
+}

@@ -1,0 +1,174 @@
+//! Freeing slots (`swap_entries_free`) and what becomes of the cluster.
+
+use super::charge::Cgroup;
+use super::cluster::Touch;
+use super::word::{Kind, Word};
+use super::{Fault, Flag, ListId, Model};
+use vswap_common::Entry;
+
+impl Model {
+    /// Frees slots of one cluster that are in use, in one batch, whatever their count (`swap_entries_free`). This is
+    /// what a trace's free event is; counts and the swap cache are the caller's business.
+    ///
+    /// # Errors
+    /// [`Fault::Range`], [`Fault::NoDevice`], or [`Fault::NotUsed`] for the first slot that is free, bad or a backing.
+    pub fn free_slots(&mut self, at: Entry, nr: u64) -> Result<(), Fault> {
+        let (d, c, slot) = self.locate(at, nr)?;
+        let cluster = &self.dev(d).clusters[c as usize];
+        let unused = (0..nr).find(|&i| !cluster.word(slot + i as usize).is_used());
+        if let Some(i) = unused {
+            return Err(Fault::NotUsed(at.add(i)));
+        }
+        self.release(d, c, slot, nr);
+        Ok(())
+    }
+
+    /// Frees used slots: backing first, then words, ids and charges, then the cluster's list.
+    pub(super) fn release(&mut self, d: u8, c: u32, slot: usize, nr: u64) {
+        let virt = self.dev(d).virt;
+        if virt {
+            self.release_backing(c, slot, nr as usize);
+        }
+        if self.config.cgroup != Cgroup::None {
+            self.release_ids(d, c, slot, nr as usize);
+        }
+        let mut zswap = 0;
+        let dev = &mut self.devices[d as usize];
+        if let Some(tables) = &mut dev.clusters[c as usize].tables {
+            for (i, word) in tables.words[slot..slot + nr as usize].iter_mut().enumerate() {
+                zswap += u64::from(word.in_zswap());
+                self.audit.words_freed += u64::from(!word.is_null());
+                if let Some(cells) = &mut tables.extend {
+                    cells[slot + i] = 0;
+                }
+                *word = Word::NULL;
+            }
+        }
+        self.zswap_direct -= zswap;
+        if !virt {
+            self.audit.physical_words_freed += nr;
+        }
+        self.finish_free(d, c, nr);
+    }
+
+    /// Lets go of the memcg ids of freed slots, run by run (`swap_cgroup_clear`, `mem_cgroup_uncharge_swap`).
+    fn release_ids(&mut self, d: u8, c: u32, slot: usize, nr: usize) {
+        let virt = self.dev(d).virt;
+        let Some(tables) = &mut self.devices[d as usize].clusters[c as usize].tables else { return };
+        for run in tables.ids[slot..slot + nr].chunk_by_mut(|a, b| a == b) {
+            let id = run[0];
+            if id != 0 {
+                run.fill(0);
+                if !virt {
+                    self.charges.uncharge(id, run.len() as u64);
+                }
+                self.charges.drop_refs(id, run.len() as u64);
+            }
+        }
+    }
+
+    /// Frees a run of physical slots that backed virtual ones (the run lies in one cluster).
+    pub(super) fn release_pointers(&mut self, at: Entry, nr: u64) {
+        let Ok((d, c, slot)) = self.locate(at, nr) else { return };
+        let Some(tables) = &mut self.devices[d as usize].clusters[c as usize].tables else { return };
+        for word in &mut tables.words[slot..slot + nr as usize] {
+            debug_assert_eq!(word.kind(), Kind::Pointer);
+            self.audit.words_freed += u64::from(!word.is_null());
+            *word = Word::NULL;
+        }
+        self.audit.physical_words_freed += nr;
+        self.finish_free(d, c, nr);
+    }
+
+    /// Counters, avail list and cluster list after words became NULL (`swap_range_free`,
+    /// `__swap_cluster_free_entries`).
+    #[inline]
+    fn finish_free(&mut self, d: u8, c: u32, nr: u64) {
+        let dev = &mut self.devices[d as usize];
+        let cluster = &mut dev.clusters[c as usize];
+        cluster.count -= nr as u16;
+        cluster.touch = Touch::Free;
+        let empty = cluster.count == 0;
+        self.audit.count_freed += nr;
+        self.audit.inuse_freed += nr;
+        dev.inuse -= nr;
+        let back = dev.off_avail && dev.writeok;
+        if back {
+            dev.off_avail = false;
+        }
+        if !dev.virt {
+            self.nr += nr as i64;
+            self.audit.nr_freed += nr;
+            if back {
+                self.append_avail(d);
+            }
+        }
+        if empty {
+            self.free_cluster(d, c);
+        } else {
+            self.shift_to(d, c, Flag::Nonfull);
+        }
+    }
+
+    /// An empty cluster goes to the discard list, away (virtual), or to the free list (`free_cluster`).
+    pub(super) fn free_cluster(&mut self, d: u8, c: u32) {
+        let dev = self.dev(d);
+        if dev.virt {
+            self.bury(c);
+        } else if dev.page_discard && dev.writeok {
+            self.shift_to(d, c, Flag::Discard);
+            self.dev_mut(d).discard_queued = true;
+        } else {
+            self.make_free(d, c);
+        }
+    }
+
+    /// To the tail of the free list, without tables (`__free_cluster`).
+    fn make_free(&mut self, d: u8, c: u32) {
+        self.dev_mut(d).depopulate(c);
+        self.shift_to(d, c, Flag::Free);
+        self.dev_mut(d).clusters[c as usize].order = 0;
+    }
+
+    /// Erases an empty virtual cluster; its index is the next one's (`vswap_free_cluster`).
+    pub(super) fn bury(&mut self, c: u32) {
+        self.shift_to(0, c, Flag::Dead);
+        let dev = self.dev_mut(0);
+        dev.depopulate(c);
+        dev.clusters[c as usize].order = 0;
+        dev.indices.put(c);
+    }
+
+    /// Discards up to `most` waiting clusters of a device, in order, and returns how many
+    /// (`swap_do_scheduled_discard`).
+    ///
+    /// # Errors
+    /// [`Fault::NoDevice`].
+    pub fn run_discard_worker(&mut self, d: u8, most: u32) -> Result<u32, Fault> {
+        self.device(d).ok_or(Fault::NoDevice(d))?;
+        let mut done = 0;
+        while done < most
+            && let Some(c) = self.dev(d).lists.first(ListId::Discard)
+        {
+            self.make_free(d, c);
+            done += 1;
+        }
+        let waiting = !self.dev(d).lists.is_empty(ListId::Discard);
+        self.dev_mut(d).discard_queued = waiting;
+        Ok(done)
+    }
+
+    /// Discards of the first active device that has any, before an order 0 allocation gives up
+    /// (`swap_sync_discard`).
+    pub(super) fn discard_first(&mut self) -> u32 {
+        for at in 0..self.active.len() {
+            let d = self.active[at];
+            if self.dev(d).page_discard
+                && let Ok(done @ 1..) = self.run_discard_worker(d, u32::MAX)
+            {
+                return done;
+            }
+        }
+        0
+    }
+}
