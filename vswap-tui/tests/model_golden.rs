@@ -147,7 +147,8 @@ fn e5_two_devices_of_equal_priority() {
         let mut bed = Bed::physical(mode);
         let a = bed.swapon(&DeviceSpec::block(1024));
         let b = bed.swapon(&DeviceSpec::block(1024));
-        let steps: [(usize, u8, Option<(u8, u64)>, [u8; 2]); 8] = [
+        type Place = Option<(u8, u64)>;
+        let steps: [(usize, u8, Place, [u8; 2]); 8] = [
             (0, 0, Some((a, 1)), [b, a]),
             (1, 0, Some((b, 1)), [a, b]),
             (0, 2, Some((a, 512)), [b, a]),
@@ -288,10 +289,4 @@ fn steps_and_lists_visited_are_told() {
     );
     assert_eq!(bed.outcome(1, 0, 0, &mut Undisturbed).phys.path, Path::Fast);
     assert_eq!(bed.model.take_steps(), [Step::Scan(p, 1, 513, Some(513))]);
-}
-
-impl Bed {
-    fn device_pages(&self, dev: u8) -> u64 {
-        self.model.device(dev).unwrap().pages
-    }
 }

@@ -2,8 +2,8 @@
 
 use super::charge::Cgroup;
 use super::oracle::{Memory, Oracle};
-use super::word::Word;
-use super::{Config, End, Flag, ListId, Model, NO_DEVICE, Outcome, Path, Step, Walk};
+use super::request::{Mismatch, Payload, Request, Search};
+use super::{End, Flag, ListId, Model, NO_DEVICE, Outcome, Path, Step, Walk};
 use vswap_common::Entry;
 
 /// A folio that wants slots.
@@ -16,44 +16,6 @@ pub struct Folio {
     /// Memcg id of its owner, 0 for none.
     pub memcg: u16,
 }
-
-/// What is written into the slots found.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Payload {
-    /// A folio of the swap cache.
-    Folio(u64),
-    /// Backing of virtual slots from this entry on.
-    Backing(Entry),
-    /// Hibernation image: no folio, one user.
-    Hibernation,
-}
-
-/// One search.
-#[derive(Debug)]
-pub(super) struct Request {
-    pub(super) cpu: usize,
-    pub(super) order: u8,
-    pub(super) payload: Payload,
-    pub(super) walk: Walk,
-}
-
-impl Request {
-    pub(super) const fn new(cpu: usize, order: u8, payload: Payload) -> Self {
-        Self { cpu, order, payload, walk: Walk { path: Path::Untried, visited: 0, devices: 0, scans: 0 } }
-    }
-
-    #[inline]
-    pub(super) const fn nr(&self) -> u64 {
-        1 << self.order
-    }
-}
-
-/// The kernel took another slot than the one found.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Mismatch(pub(super) Entry);
-
-/// Offset found, nothing, or the end of the call.
-pub(super) type Search = Result<Option<u64>, Mismatch>;
 
 impl Model {
     /// Gives a folio its slots on behalf of `cpu`, the CPU that ran the scan (`folio_alloc_swap`).
@@ -392,23 +354,5 @@ impl Model {
         let priority = self.dev(d).priority;
         let at = self.avail.iter().position(|&x| self.dev(x).priority < priority);
         self.avail.insert(at.unwrap_or(self.avail.len()), d);
-    }
-}
-
-impl Request {
-    /// Word of slot `i` of the range.
-    #[inline]
-    pub(super) const fn word(&self, i: u64) -> Word {
-        match self.payload {
-            Payload::Folio(pfn) => Word::pfn(pfn, self.order),
-            Payload::Backing(owner) => Word::pointer(owner.add(i)),
-            Payload::Hibernation => Word::shadow(0, 1),
-        }
-    }
-}
-
-impl From<Config> for Model {
-    fn from(config: Config) -> Self {
-        Self::new(config)
     }
 }

@@ -1,10 +1,10 @@
 //! Where the data of a slot is, and how it moves: writeout, zswap, physical backing of virtual slots
 //! (`swap_writeout`, `folio_realloc_swap`, `vswap_release_backing`, `zswap_writeback_entry`).
 
-use super::alloc::{Mismatch, Payload, Request};
 use super::cache::Removal;
 use super::charge::Cgroup;
 use super::oracle::Oracle;
+use super::request::{Mismatch, Payload, Request};
 use super::vword::{Backing, Vword};
 use super::{Fault, FolioFacts, Model, Walk};
 use vswap_common::Entry;
@@ -223,6 +223,7 @@ impl Model {
         let (c, slot) = self.split_off(head.off());
         for i in 0..nr {
             self.fill_vwords(c, slot + i as usize, 1, Vword::new(Backing::Phys(phys.add(i)), rules.tags));
+            self.change(head.add(i), |word| word.with_idled(word.count() == 0));
         }
     }
 

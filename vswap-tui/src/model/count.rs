@@ -86,7 +86,8 @@ impl Model {
         let (c, slot) = self.split_off(at.off());
         let dev = self.dev_mut(at.dev());
         let Some(tables) = &mut dev.clusters[c as usize].tables else { return };
-        tables.words[slot] = tables.words[slot].with_count(new.min(COUNT_MAX));
+        let word = tables.words[slot].with_count(new.min(COUNT_MAX));
+        tables.words[slot] = if new == 0 { word.with_idled(true) } else { word };
         if let Some(cells) = &mut tables.extend {
             cells[slot] = if new >= COUNT_MAX { new } else { 0 };
             if matches!(new, 13 | 14) && cells.iter().all(|&cell| cell == 0) {

@@ -1,7 +1,7 @@
 //! Taking the kernel's word after a disagreement: its slot is installed as if the scan had found it.
 
-use super::alloc::{Payload, Request};
 use super::charge::Cgroup;
+use super::request::{Payload, Request};
 use super::word::Kind;
 use super::{Fault, Flag, Folio, Model};
 use vswap_common::Entry;
@@ -74,6 +74,10 @@ impl Model {
                 self.release(d, c, slot + i as usize, 1);
                 evicted += 1;
             }
+        }
+        if self.dev(d).clusters[c as usize].flag == Flag::Discard {
+            // The kernel's discard must have run already.
+            self.make_free(d, c);
         }
         self.shift_to(d, c, Flag::None);
         let dev = self.dev_mut(d);

@@ -124,7 +124,7 @@ impl Model {
     }
 
     /// To the tail of the free list, without tables (`__free_cluster`).
-    fn make_free(&mut self, d: u8, c: u32) {
+    pub(super) fn make_free(&mut self, d: u8, c: u32) {
         self.dev_mut(d).depopulate(c);
         self.shift_to(d, c, Flag::Free);
         self.dev_mut(d).clusters[c as usize].order = 0;

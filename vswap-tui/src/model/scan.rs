@@ -1,8 +1,8 @@
 //! The scan of one cluster (`alloc_swap_scan_cluster`) and what a found range changes.
 
-use super::alloc::{Mismatch, Request, Search};
 use super::cluster::Touch;
 use super::oracle::Oracle;
+use super::request::{Mismatch, Request, Search};
 use super::word::{Kind, Word};
 use super::{Flag, Model, Step};
 use vswap_common::Entry;

@@ -88,7 +88,8 @@ impl Model {
         Ok(self.dev(d).inuse)
     }
 
-    /// The data of the virtual slot that `phys` backs goes back to its folio, read in if it has none.
+    /// The data of the virtual slot that `phys` backs goes back to its folio, read in if it has none. A large folio
+    /// gives up its whole backing at once: it is locked meanwhile.
     fn unback(&mut self, phys: Entry, word: Word) {
         let owner = word.owner();
         let Some(rules) = self.config.policy.virt else { return };
@@ -98,9 +99,10 @@ impl Model {
         if !self.word(owner).is_cached() && self.cache_add(owner, 0, 0).is_err() {
             return;
         }
-        let (c, slot) = self.split_off(owner.off());
-        self.release_backing(c, slot, 1);
-        self.fill_vwords(c, slot, 1, Vword::new(Backing::Folio, rules.tags));
+        let Ok((head, nr)) = self.cached_folio(owner) else { return };
+        let (c, slot) = self.split_off(head.off());
+        self.release_backing(c, slot, nr as usize);
+        self.fill_vwords(c, slot, nr as usize, Vword::new(Backing::Folio, rules.tags));
     }
 
     /// Last part of a `swapoff` that emptied the device: the type is free again, caches forget it.

@@ -2,14 +2,15 @@
 //!
 //! ```text
 //! NULL     0                                       free
-//! PFN      ..flags 59-63 | private 42-47 | pfn 2-41 | 10    folio in the swap cache
-//! Shadow   ..flags 59-63 | private 42-47 | value 1-41 | 1   used, not cached
+//! PFN      ..flags 59-63 | private 42-48 | pfn 2-41 | 10    folio in the swap cache
+//! Shadow   ..flags 59-63 | private 42-48 | value 1-41 | 1   used, not cached
 //! Pointer  C 63 | owner entry << 3 | 100           physical slot that backs a virtual one
 //! Bad      0xFFFFFFFFFFFFFFF8                      header, media hole, padding
 //! ```
 //! Flags: count in bits 60-63, zero flag in bit 59. The kernel leaves bits 42-58 of a PFN word unused; the model keeps
 //! there what the kernel would look up elsewhere: the folio's order (`folio_order`), and for direct-mapped slots
-//! whether zswap or the device holds the data. [`Word::kernel`] hides these bits.
+//! whether zswap or the device holds the data, for virtual ones
+//! whether they were without users since they got their backing. [`Word::kernel`] hides these bits.
 
 use vswap_common::Entry;
 
@@ -23,8 +24,10 @@ const ORDER_SHIFT: u32 = 42;
 const ORDER_MASK: u64 = 0xf << ORDER_SHIFT;
 const ZSWAP_BIT: u64 = 1 << 46;
 const WRITTEN_BIT: u64 = 1 << 47;
-const PRIVATE: u64 = ORDER_MASK | ZSWAP_BIT | WRITTEN_BIT;
+const IDLED_BIT: u64 = 1 << 48;
+const PRIVATE: u64 = ORDER_MASK | ZSWAP_BIT | WRITTEN_BIT | IDLED_BIT;
 const BACKING_BITS: u64 = ZSWAP_BIT | WRITTEN_BIT;
+const KEPT: u64 = FLAGS | BACKING_BITS | IDLED_BIT;
 const PFN_MASK: u64 = (1 << 40) - 1;
 const C_BIT: u64 = 1 << 63;
 
@@ -150,7 +153,7 @@ impl Word {
     /// Shadow -> PFN or back, count, zero flag and place of the data kept.
     #[must_use]
     pub const fn replaced(self, by: Self) -> Self {
-        Self(by.0 & !(FLAGS | BACKING_BITS) | (self.0 & (FLAGS | BACKING_BITS)))
+        Self(by.0 & !KEPT | (self.0 & KEPT))
     }
 
     /// Direct-mapped: the device's zswap tree has an entry for the slot.
@@ -168,6 +171,17 @@ impl Word {
     pub const fn with_place(self, zswap: bool, written: bool) -> Self {
         let bits = (if zswap { ZSWAP_BIT } else { 0 }) | (if written { WRITTEN_BIT } else { 0 });
         Self(self.0 & !BACKING_BITS | bits)
+    }
+
+    /// Virtual: the slot had no user at some time since its physical backing was installed (invariant 15).
+    pub const fn idled(self) -> bool {
+        self.is_used() && self.0 & IDLED_BIT != 0
+    }
+
+    /// The same word with that memory set or cleared.
+    #[must_use]
+    pub const fn with_idled(self, idled: bool) -> Self {
+        if idled { Self(self.0 | IDLED_BIT) } else { Self(self.0 & !IDLED_BIT) }
     }
 
     /// Owner of a Pointer word.

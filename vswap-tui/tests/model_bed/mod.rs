@@ -1,5 +1,6 @@
 //! A test bed for scripts on the model: short requests, and lists as the specification writes them.
 #![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(clippy::unwrap_used, reason = "a script that cannot run should stop")]
 
 use vswap_common::Entry;
 use vswap_tui::model::policy::{SWAP_TABLE, VSWAP_RFC1};
@@ -129,6 +130,10 @@ impl Bed {
             }
         }
         parts.join(" ")
+    }
+
+    pub(crate) fn device_pages(&self, dev: u8) -> u64 {
+        self.device(dev).pages
     }
 
     /// Physical cache of a CPU: device and offset.
