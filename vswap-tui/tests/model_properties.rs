@@ -1,7 +1,7 @@
 //! Random histories on the model: every numbered invariant holds after every step, whatever the design, the devices
 //! and the order of things. A history is a short list of steps that prints as it would be told.
 
-mod model_bed;
+#![expect(clippy::unwrap_used, reason = "a history that cannot run should stop")]
 
 use proptest::prelude::*;
 use vswap_common::Entry;
@@ -18,11 +18,11 @@ use vswap_tui::model::{
 struct Pick(u8, u16);
 
 #[derive(Clone, Debug)]
-enum Step {
+enum Act {
     Swapon { max: u16, kind: u8, priority: i32, bad: Option<u16> },
-    SwapoffBegin(u8),
-    SwapoffStep(u8, u16),
-    SwapoffEnd(u8),
+    OffBegin(u8),
+    OffStep(u8, u16),
+    OffEnd(u8),
     Alloc { cpu: u8, order: u8, memcg: u16, times: u16 },
     Dup(Pick, u8),
     Put { at: Pick, nr: u16, reclaim: bool },
@@ -118,9 +118,9 @@ impl World {
         self.pfn
     }
 
-    fn run(&mut self, step: &Step) {
+    fn run(&mut self, step: &Act) {
         match *step {
-            Step::Swapon { max, kind, priority, bad } => {
+            Act::Swapon { max, kind, priority, bad } => {
                 let spec = DeviceSpec {
                     priority,
                     block_device: kind != 1,
@@ -136,24 +136,26 @@ impl World {
                 };
                 let _ = self.model.swapon(&spec);
             }
-            Step::SwapoffBegin(n) => drop(self.device(n).map(|d| self.model.swapoff_begin(d))),
-            Step::SwapoffStep(n, most) => {
-                drop(self.device(n).map(|d| self.model.swapoff_step(d, most.into())))
+            Act::OffBegin(n) => {
+                let _ = self.device(n).map(|d| self.model.swapoff_begin(d));
             }
-            Step::SwapoffEnd(n) => {
+            Act::OffStep(n, most) => {
+                let _ = self.device(n).map(|d| self.model.swapoff_step(d, most.into()));
+            }
+            Act::OffEnd(n) => {
                 if let Some(d) = self.device(n)
                     && self.model.swapoff_finish(d).is_err()
                 {
                     let _ = self.model.swapoff_abort(d);
                 }
             }
-            Step::Alloc { cpu, order, memcg, times } => {
+            Act::Alloc { cpu, order, memcg, times } => {
                 for _ in 0..times {
                     let folio = Folio { pfn: self.fresh(), order, memcg };
                     self.model.alloc_folio(cpu.into(), folio, &mut self.whim);
                 }
             }
-            Step::Free(at, nr) => {
+            Act::Free(at, nr) => {
                 // What the kernel frees at once: a whole cached folio, or uncached slots that follow each other.
                 let Some(at) = self.pick(at) else { return };
                 let word = self.model.word(at);
@@ -166,20 +168,20 @@ impl World {
                     let _ = self.model.free_slots(at, nr);
                 }
             }
-            Step::Limit { memcg, limit } => self.model.charges_mut().group_mut(memcg).limit = limit.into(),
-            Step::DiscardWorker(n) => {
-                drop(self.device(n).map(|d| self.model.run_discard_worker(d, u32::MAX)))
+            Act::Limit { memcg, limit } => self.model.charges_mut().group_mut(memcg).limit = limit.into(),
+            Act::DiscardWorker(n) => {
+                let _ = self.device(n).map(|d| self.model.run_discard_worker(d, u32::MAX));
             }
-            Step::ReclaimWorker(n) => {
-                drop(self.device(n).map(|d| self.model.run_reclaim_worker(d, &mut self.whim)));
+            Act::ReclaimWorker(n) => {
+                let _ = self.device(n).map(|d| self.model.run_reclaim_worker(d, &mut self.whim));
             }
-            Step::EvictAll => {
+            Act::EvictAll => {
                 let devices: Vec<u8> = self.model.devices().map(|(d, _)| d).collect();
                 for d in devices {
                     self.used(d).into_iter().for_each(|off| self.evict(Entry::new(d, off)));
                 }
             }
-            Step::Force { cpu, dev, off, order } => {
+            Act::Force { cpu, dev, off, order } => {
                 let Some(d) = self.device(dev) else { return };
                 let at = Entry::new(d, u64::from(off) >> order << order);
                 // Forcing part of a cached large folio would leave the rest of it torn.
@@ -194,9 +196,9 @@ impl World {
         }
     }
 
-    fn run_on_slot(&mut self, step: &Step) {
+    fn run_on_slot(&mut self, step: &Act) {
         match *step {
-            Step::Dup(at, times) => {
+            Act::Dup(at, times) => {
                 let Some(at) = self.pick(at) else { return };
                 let nr = 1 << self.model.word(at).order();
                 let head = Entry::new(at.dev(), at.off() & !(nr - 1));
@@ -204,37 +206,37 @@ impl World {
                     let _ = self.model.dup(head, nr, &mut self.whim);
                 }
             }
-            Step::Put { at, nr, reclaim } => {
+            Act::Put { at, nr, reclaim } => {
                 let Some(at) = self.pick(at) else { return };
                 let _ = self.model.put(at, nr.into(), reclaim, &mut self.whim);
             }
-            Step::Write { cpu, at, zero, stored, allowed } => {
+            Act::Write { cpu, at, zero, stored, allowed } => {
                 let Some(at) = self.pick(at) else { return };
                 let how = Writeout { zero, stored: stored.into(), writeback_allowed: allowed };
                 let _ = self.model.writeout(cpu.into(), at, how, &mut self.whim);
             }
-            Step::Evict(at) => {
+            Act::Evict(at) => {
                 if let Some(at) = self.pick(at) {
                     self.evict(at);
                 }
             }
-            Step::SwapIn { at, order } => {
+            Act::SwapIn { at, order } => {
                 let Some(at) = self.pick(at) else { return };
                 let pfn = self.fresh();
                 if self.model.cache_add(at, order, pfn).is_ok() {
                     self.model.swapin(at).unwrap();
                 }
             }
-            Step::Writeback { cpu, at, decompresses } => {
+            Act::Writeback { cpu, at, decompresses } => {
                 let Some(at) = self.pick(at) else { return };
                 let pfn = self.fresh();
                 let _ = self.model.zswap_writeback(cpu.into(), at, pfn, decompresses, &mut self.whim);
             }
-            Step::GiveUp(at) => {
+            Act::GiveUp(at) => {
                 let Some(at) = self.pick(at) else { return };
                 let _ = self.model.free_folio_swap(at, FolioFacts::IDLE);
             }
-            Step::Split(at) => {
+            Act::Split(at) => {
                 let Some(at) = self.pick(at) else { return };
                 let pfn = self.fresh();
                 let _ = self.model.split(at, 0, pfn);
@@ -252,33 +254,33 @@ fn pick() -> impl Strategy<Value = Pick> {
     (0u8..4, any::<u16>()).prop_map(|(d, n)| Pick(d, n))
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn step() -> impl Strategy<Value = Act> {
     let times = prop_oneof![4 => 1u16..8, 2 => 50u16..400];
     prop_oneof![
         2 => (2u16..1700, 0u8..5, prop_oneof![Just(-1), Just(5)], proptest::option::of(1u16..1700))
-            .prop_map(|(max, kind, priority, bad)| Step::Swapon { max, kind, priority, bad }),
-        1 => (0u8..4).prop_map(Step::SwapoffBegin),
-        1 => (0u8..4, any::<u16>()).prop_map(|(d, n)| Step::SwapoffStep(d, n)),
-        1 => (0u8..4).prop_map(Step::SwapoffEnd),
+            .prop_map(|(max, kind, priority, bad)| Act::Swapon { max, kind, priority, bad }),
+        1 => (0u8..4).prop_map(Act::OffBegin),
+        1 => (0u8..4, any::<u16>()).prop_map(|(d, n)| Act::OffStep(d, n)),
+        1 => (0u8..4).prop_map(Act::OffEnd),
         10 => (0u8..3, order(), 0u16..4, times)
-            .prop_map(|(cpu, order, memcg, times)| Step::Alloc { cpu, order, memcg, times }),
-        5 => (pick(), prop_oneof![6 => 1u8..3, 1 => 12u8..20]).prop_map(|(at, n)| Step::Dup(at, n)),
-        5 => (pick(), 1u16..40, any::<bool>()).prop_map(|(at, nr, reclaim)| Step::Put { at, nr, reclaim }),
+            .prop_map(|(cpu, order, memcg, times)| Act::Alloc { cpu, order, memcg, times }),
+        5 => (pick(), prop_oneof![6 => 1u8..3, 1 => 12u8..20]).prop_map(|(at, n)| Act::Dup(at, n)),
+        5 => (pick(), 1u16..40, any::<bool>()).prop_map(|(at, nr, reclaim)| Act::Put { at, nr, reclaim }),
         6 => (0u8..3, pick(), proptest::bool::weighted(0.2), 0u8..20, proptest::bool::weighted(0.8)).prop_map(
-            |(cpu, at, zero, stored, allowed)| Step::Write { cpu, at, zero, stored, allowed }),
-        4 => pick().prop_map(Step::Evict),
-        1 => Just(Step::EvictAll),
-        4 => (pick(), 0u8..3).prop_map(|(at, order)| Step::SwapIn { at, order }),
+            |(cpu, at, zero, stored, allowed)| Act::Write { cpu, at, zero, stored, allowed }),
+        4 => pick().prop_map(Act::Evict),
+        1 => Just(Act::EvictAll),
+        4 => (pick(), 0u8..3).prop_map(|(at, order)| Act::SwapIn { at, order }),
         3 => (0u8..3, pick(), proptest::bool::weighted(0.8))
-            .prop_map(|(cpu, at, decompresses)| Step::Writeback { cpu, at, decompresses }),
-        2 => pick().prop_map(Step::GiveUp),
-        4 => (pick(), 1u8..40).prop_map(|(at, nr)| Step::Free(at, nr)),
-        1 => pick().prop_map(Step::Split),
-        1 => (1u16..4, any::<u8>()).prop_map(|(memcg, limit)| Step::Limit { memcg, limit }),
-        1 => (0u8..4).prop_map(Step::DiscardWorker),
-        1 => (0u8..4).prop_map(Step::ReclaimWorker),
+            .prop_map(|(cpu, at, decompresses)| Act::Writeback { cpu, at, decompresses }),
+        2 => pick().prop_map(Act::GiveUp),
+        4 => (pick(), 1u8..40).prop_map(|(at, nr)| Act::Free(at, nr)),
+        1 => pick().prop_map(Act::Split),
+        1 => (1u16..4, any::<u8>()).prop_map(|(memcg, limit)| Act::Limit { memcg, limit }),
+        1 => (0u8..4).prop_map(Act::DiscardWorker),
+        1 => (0u8..4).prop_map(Act::ReclaimWorker),
         1 => (0u8..3, 0u8..4, 0u16..2000, 0u8..3)
-            .prop_map(|(cpu, dev, off, order)| Step::Force { cpu, dev, off, order }),
+            .prop_map(|(cpu, dev, off, order)| Act::Force { cpu, dev, off, order }),
     ]
 }
 
@@ -297,7 +299,7 @@ fn cases() -> u32 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: cases(), max_shrink_iters: 4000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), max_shrink_iters: 4000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_invariant_holds_after_every_step(

@@ -48,6 +48,10 @@ pub enum NoBacking {
     Mismatch(Entry),
 }
 
+/// Highest device number that a vword can hold: the kernel shifts the entry left by three bits and would lose the
+/// rest. The model refuses such a backing and raises an alarm.
+pub(super) const WIDEST_TYPE: u8 = 7;
+
 impl Model {
     /// Backing of a used slot, in one vocabulary for all designs: a direct-mapped slot that was written is its own
     /// physical slot, a cached one without a place is only in the folio. `None` where the slot is not in use.
@@ -202,6 +206,11 @@ impl Model {
             Err(Mismatch(at)) => return (walk, Err(NoBacking::Mismatch(at))),
         };
         let nr = 1u64 << order;
+        if phys.dev() > WIDEST_TYPE {
+            self.alarms.wide_type += 1;
+            self.release_pointers(phys, nr);
+            return (walk, Err(NoBacking::NoSpace));
+        }
         let id = self.memcg(head);
         if self.config.cgroup == Cgroup::V2 && id != 0 {
             if !(self.charges.fits(id, nr) && oracle.charge(id, nr)) {
@@ -217,7 +226,6 @@ impl Model {
     /// Virtual slots from `head` on are backed by `phys` and following.
     pub(super) fn bind(&mut self, head: Entry, phys: Entry, nr: u64) {
         let Some(rules) = self.config.policy.virt else { return };
-        self.alarms.wide_type += u64::from(phys.dev() > 7);
         self.audit.reallocs += 1;
         self.audit.reallocs_broken += u64::from(!phys.off().is_multiple_of(nr));
         let (c, slot) = self.split_off(head.off());

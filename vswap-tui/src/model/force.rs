@@ -34,6 +34,10 @@ impl Model {
     pub fn force_backing(&mut self, cpu: usize, owner: Entry, order: u8, at: Entry) -> Result<u64, Fault> {
         let nr = 1u64 << order.min(16);
         let (_, c, slot) = self.locate(owner, nr)?;
+        if at.dev() > super::backend::WIDEST_TYPE {
+            self.alarms.wide_type += 1;
+            return Err(Fault::NoDevice(at.dev()));
+        }
         if !self.dev(owner.dev()).virt || !self.word(owner).is_cached() {
             return Err(Fault::NotCached(owner));
         }

@@ -59,7 +59,7 @@ impl Model {
         Ok(())
     }
 
-    /// Brings up to `most` used slots of a device under `swapoff` back, in ascending order, backings first
+    /// Brings up to `most` used slots, or folios where they are cached, of a device under `swapoff` back, in ascending order, backings first
     /// (`vswap_unuse`, then `try_to_unuse`). Returns the slots still in use.
     ///
     /// # Errors
@@ -80,7 +80,9 @@ impl Model {
                     if pointers {
                         self.unback(Entry::new(d, base + slot as u64), word);
                     } else {
-                        self.release(d, c, slot, 1);
+                        // A cached folio goes as a whole, and this is its head: the walk ascends.
+                        let nr = if word.is_cached() { 1 << word.order() } else { 1 };
+                        self.release(d, c, slot, nr);
                     }
                 }
             }

@@ -1,0 +1,162 @@
+//! The reference allocator on one core: allocations and frees per second, and bytes per slot.
+//!
+//! `cargo bench -p vswap-tui --bench model`; with `-- memory` only the memory figures. One element is one allocation
+//! or one free of a folio. The figure for 64 M slots takes 0.7 GB and is skipped where less than twice that is free.
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot run should stop")]
+
+use criterion::{BatchSize, Criterion, Throughput};
+use std::hint::black_box;
+use vswap_common::Entry;
+use vswap_tui::model::backend::Writeout;
+use vswap_tui::model::cache::Removal;
+use vswap_tui::model::policy::{SWAP_TABLE, VSWAP_RFC1};
+use vswap_tui::model::{Config, DeviceSpec, Folio, Model, Policy, Undisturbed};
+
+const OPERATIONS: usize = 1 << 20;
+const DEVICE: u64 = 1 << 20;
+
+fn machine(policy: Policy) -> Model {
+    let mut model = Model::new(Config { cpus: 4, ..Config::new(policy) });
+    model.swapon(&DeviceSpec::block(DEVICE)).unwrap();
+    model
+}
+
+/// splitmix64.
+fn next(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let z = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// Slots in use that are allocated and freed in random order around a steady number.
+struct Churn {
+    model: Model,
+    live: Vec<(Entry, u8)>,
+    random: u64,
+}
+
+impl Churn {
+    fn new(policy: Policy, slots: u64, orders: &[u8]) -> Self {
+        let mut churn = Self { model: machine(policy), live: Vec::new(), random: 1 };
+        let mut used = 0;
+        while used < slots {
+            used += 1 << churn.alloc(orders);
+        }
+        churn
+    }
+
+    fn alloc(&mut self, orders: &[u8]) -> u8 {
+        let random = next(&mut self.random);
+        let order = orders[(random % orders.len() as u64) as usize];
+        let folio = Folio { pfn: random, order, memcg: 7 };
+        let outcome = self.model.alloc_folio((random >> 32) as usize % 4, folio, &mut Undisturbed);
+        if let Some(slot) = outcome.slot {
+            self.live.push((slot, order));
+        }
+        order
+    }
+
+    fn free(&mut self) {
+        let at = next(&mut self.random) as usize % self.live.len();
+        let (slot, order) = self.live.swap_remove(at);
+        self.model.free_slots(slot, 1 << order).unwrap();
+    }
+
+    fn run(&mut self, orders: &[u8]) {
+        for _ in 0..OPERATIONS / 2 {
+            self.alloc(orders);
+            self.free();
+        }
+        black_box(self.model.free_pages());
+    }
+}
+
+/// Pages of a process: out in runs, back in runs, as reclaim and exit do it.
+fn runs(model: &mut Model) {
+    let mut first = Vec::with_capacity(4096);
+    for round in 0..OPERATIONS / 8192 {
+        for i in 0..4096 {
+            let folio = Folio { pfn: i, order: 0, memcg: 7 };
+            first.extend(model.alloc_folio(round % 4, folio, &mut Undisturbed).slot);
+        }
+        first.drain(..).for_each(|slot| model.free_slots(slot, 1).unwrap());
+    }
+}
+
+/// A page's whole way on the virtual device: slot, user, zswap, out of the cache, in again, given up.
+fn lives(model: &mut Model) {
+    let how = Writeout { zero: false, stored: 1, writeback_allowed: true };
+    for i in 0..OPERATIONS as u64 / 2 {
+        let folio = Folio { pfn: i, order: 0, memcg: 7 };
+        let slot = model.alloc_folio(0, folio, &mut Undisturbed).slot.unwrap();
+        model.dup(slot, 1, &mut Undisturbed).unwrap();
+        model.writeout(0, slot, how, &mut Undisturbed).unwrap();
+        model.cache_del(slot, 0, Removal::Reclaimed { memcg: 7 }).unwrap();
+        model.put(slot, 1, true, &mut Undisturbed).unwrap();
+    }
+}
+
+fn speed(c: &mut Criterion) {
+    let mut group = c.benchmark_group("model");
+    group.throughput(Throughput::Elements(OPERATIONS as u64)).sample_size(10);
+    for (name, policy) in [("swap_table", SWAP_TABLE), ("vswap", VSWAP_RFC1)] {
+        group.bench_function(format!("{name}/runs"), |b| {
+            b.iter_batched_ref(|| machine(policy), runs, BatchSize::LargeInput);
+        });
+        for (load, share, orders) in [
+            ("half_full", DEVICE / 2, &[0][..]),
+            ("nine_tenths_full", DEVICE / 10 * 9, &[0][..]),
+            ("thp", DEVICE / 2, &[0, 0, 0, 2, 4][..]),
+        ] {
+            group.bench_function(format!("{name}/random/{load}"), |b| {
+                let setup = || Churn::new(policy, share, orders);
+                b.iter_batched_ref(setup, |churn| churn.run(orders), BatchSize::LargeInput);
+            });
+        }
+    }
+    group.bench_function("vswap/life", |b| {
+        b.iter_batched_ref(|| machine(VSWAP_RFC1), lives, BatchSize::LargeInput);
+    });
+    group.finish();
+}
+
+fn available_bytes() -> u64 {
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = text.lines().find_map(|l| l.strip_prefix("MemAvailable:"));
+    line.and_then(|l| l.trim().strip_suffix(" kB")).and_then(|n| n.trim().parse::<u64>().ok()).unwrap_or(0)
+        * 1024
+}
+
+fn memory() {
+    for (name, policy) in [("swap_table", SWAP_TABLE), ("vswap", VSWAP_RFC1)] {
+        for slots in [1u64 << 20, 1 << 26] {
+            let need = slots * if policy.virt.is_some() { 19 } else { 11 };
+            if available_bytes() < 2 * need {
+                println!(
+                    "model/memory/{name} {slots} slots: skipped, less than {} MiB available",
+                    need >> 19
+                );
+                continue;
+            }
+            let mut model = Model::new(Config::new(policy));
+            if policy.virt.is_none() {
+                model.swapon(&DeviceSpec::block(slots + 512)).unwrap();
+            }
+            for i in 0..slots / 512 {
+                model.alloc_folio(0, Folio { pfn: i, order: 9, memcg: 7 }, &mut Undisturbed).slot.unwrap();
+            }
+            let bytes: usize = model.devices().map(|(_, dev)| dev.bytes()).sum();
+            println!("model/memory/{name} {slots} slots: {:.2} bytes per slot", bytes as f64 / slots as f64);
+        }
+    }
+}
+
+fn main() {
+    if !std::env::args().any(|arg| arg == "memory") {
+        let mut criterion = Criterion::default().configure_from_args();
+        speed(&mut criterion);
+        criterion.final_summary();
+    }
+    memory();
+}
