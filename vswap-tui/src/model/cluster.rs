@@ -2,6 +2,7 @@
 
 use super::vword::Vword;
 use super::word::Word;
+use vswap_common::slot::CLUSTER_SLOTS;
 
 /// Where a cluster is (`CLUSTER_FLAG_*`; the numbers are the kernel's).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,13 +34,17 @@ pub enum Touch {
     Scan,
 }
 
-/// The tables of a populated cluster; one allocation each, as in the kernel, taken back when the cluster empties.
+/// Slots the tables have room for. Without THP swap a cluster uses the first half of them.
+const ROOM: usize = CLUSTER_SLOTS as usize;
+
+/// The tables of a populated cluster, taken back when it empties. Words and ids lie in one allocation: a free or an
+/// allocation reaches both by one pointer, and cache misses are what bounds the model's speed.
 #[derive(Debug)]
 pub struct Tables {
     /// Swap table.
-    pub words: Box<[Word]>,
+    pub words: [Word; ROOM],
     /// Recorded memcg id of each slot, 0 for none (`memcg_table`).
-    pub ids: Box<[u16]>,
+    pub ids: [u16; ROOM],
     /// Where virtual slots have their data; empty on physical devices (`virtual_table`).
     pub vwords: Box<[Vword]>,
     /// Counts of 15 and more (`extend_table`).
@@ -47,12 +52,12 @@ pub struct Tables {
 }
 
 impl Tables {
-    /// Zeroed tables for `slots` slots.
-    pub fn new(slots: usize, virt: bool) -> Self {
+    /// Zeroed tables.
+    pub fn new(virt: bool) -> Self {
         Self {
-            words: vec![Word::NULL; slots].into_boxed_slice(),
-            ids: vec![0; slots].into_boxed_slice(),
-            vwords: vec![Vword::NONE; if virt { slots } else { 0 }].into_boxed_slice(),
+            words: [Word::NULL; ROOM],
+            ids: [0; ROOM],
+            vwords: vec![Vword::NONE; if virt { ROOM } else { 0 }].into_boxed_slice(),
             extend: None,
         }
     }
@@ -60,8 +65,6 @@ impl Tables {
     /// Bytes of all tables.
     pub fn bytes(&self) -> usize {
         size_of::<Self>()
-            + size_of_val(&*self.words)
-            + size_of_val(&*self.ids)
             + size_of_val(&*self.vwords)
             + self.extend.as_ref().map_or(0, |cells| size_of_val(&**cells))
     }

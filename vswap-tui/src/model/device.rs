@@ -209,7 +209,7 @@ impl Device {
     pub(super) fn populate(&mut self, c: u32) {
         let cluster = &mut self.clusters[c as usize];
         if cluster.tables.is_none() {
-            let fresh = || Box::new(Tables::new(1 << self.shift, self.virt));
+            let fresh = || Box::new(Tables::new(self.virt));
             cluster.tables = Some(self.spare.pop().unwrap_or_else(fresh));
             cluster.generation = cluster.generation.wrapping_add(1);
             self.populated += 1;

@@ -52,7 +52,7 @@ impl Model {
         while pos <= last {
             let full = self.swap_full() && self.heeds_full(d);
             let Some(tables) = &self.dev(d).clusters[c as usize].tables else { break };
-            let Some((at, need)) = first_fit(&tables.words, pos, nr, full) else { break };
+            let Some((at, need)) = first_fit(&tables.words[..slots as usize], pos, nr, full) else { break };
             pos = at;
             if need {
                 match self.reclaim_range(request.order, d, c, pos, oracle) {
