@@ -12,12 +12,14 @@ pub struct HookCounts {
     pub fault: u64,
     /// Records given up because a per-task map was full.
     pub map_full: u64,
+    /// Exits that no copy of the program saw: the kernel skipped both. Noticed at the thread's next entry.
+    pub skipped: u64,
 }
 
 impl HookCounts {
     /// Records that should be in the trace and are not.
     pub const fn missing(&self) -> u64 {
-        self.lost + self.fault + self.map_full
+        self.lost + self.fault + self.map_full + self.skipped
     }
 
     /// Adds the counts of another CPU.
@@ -26,6 +28,7 @@ impl HookCounts {
         self.lost += other.lost;
         self.fault += other.fault;
         self.map_full += other.map_full;
+        self.skipped += other.skipped;
     }
 }
 

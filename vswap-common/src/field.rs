@@ -76,6 +76,18 @@ fields! {
     ClusterSlots = "slots per cluster",
     /// 1 if the zero flag is bit 59 of the table word (no zero bitmap on this kernel), else missing.
     ZeroInWord = "zero flag in word",
+    /// Offset of `swap_info_struct.free_clusters`, a list head.
+    SiFree = "swap_info_struct.free_clusters",
+    /// Offset of `swap_info_struct.full_clusters`.
+    SiFull = "swap_info_struct.full_clusters",
+    /// Offset of `swap_info_struct.nonfull_clusters[]`, a list head for each order.
+    SiNonfull = "swap_info_struct.nonfull_clusters",
+    /// Offset of `swap_info_struct.frag_clusters[]`.
+    SiFrag = "swap_info_struct.frag_clusters",
+    /// Size of `struct list_head`, bytes.
+    ListSize = "sizeof(list_head)",
+    /// Size of `struct page`, bytes.
+    PageSize = "sizeof(page)",
     /// Offset of `zswap_entry.swpentry`.
     ZswapEntry = "zswap_entry.swpentry",
     /// Offset of `zswap_entry.length`, u32.

@@ -62,6 +62,32 @@ hooks! {
     SwapOff = "swapoff",
     /// Cluster moves to another list, under the cluster lock.
     ClusterMove = "cluster_move",
+    /// References to the slots of a folio go up.
+    Dup = "dup",
+    /// References to a slot that need not be cached go up (fork).
+    DupDirect = "dup_direct",
+    /// References go down.
+    Put = "put",
+    /// The allocator takes a cluster off a list.
+    Isolate = "isolate",
+    /// An allocation begins.
+    AllocEnter = "alloc_enter",
+}
+
+impl Hook {
+    /// Name of the program's second copy, for exits of preemptible functions: it does the work when the kernel
+    /// skipped the first.
+    pub const fn second(self) -> Option<&'static str> {
+        match self {
+            Self::Charge => Some("charge_2"),
+            Self::AllocExit => Some("alloc_exit_2"),
+            Self::WriteoutExit => Some("writeout_exit_2"),
+            Self::StoreExit => Some("store_exit_2"),
+            Self::LoadExit => Some("load_exit_2"),
+            Self::ReadExit => Some("read_exit_2"),
+            _ => None,
+        }
+    }
 }
 
 /// Number of hooks.

@@ -53,11 +53,23 @@ pub enum Kind {
     /// The cluster at `entry` moved to list `val` (`enum swap_cluster_flags`) with `order` (`move_cluster`).
     /// `arg` = usable pages of the device.
     ClusterMove = 23,
+    /// One more reference to each slot of the run: unmapped, or shared by fork (`folio_dup_swap`,
+    /// `swap_dup_entry_direct`). Told at the function's entry, before the cluster lock.
+    Dup = 24,
+    /// One reference less to each slot of the run (`swap_put_entries_cluster`). `val` = 1: cached slots without a
+    /// reference are reclaimed at once.
+    Put = 25,
+    /// The allocator took the cluster at `entry` off list `val` to look into it (`isolate_lock_cluster`); `nr` = 0:
+    /// it found none there it could lock. `order` = the list's order.
+    Isolate = 26,
+    /// A folio of `order` asks for slots (`folio_alloc_swap` begins); what the thread frees from here to its `Alloc`
+    /// or `AllocFail`, the allocator reclaimed for itself.
+    AllocBegin = 27,
 }
 
 impl Kind {
     /// All kinds in the order of their numbers.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 27] = [
         Self::Gap,
         Self::Alloc,
         Self::AllocFail,
@@ -81,6 +93,10 @@ impl Kind {
         Self::SwapOn,
         Self::SwapOff,
         Self::ClusterMove,
+        Self::Dup,
+        Self::Put,
+        Self::Isolate,
+        Self::AllocBegin,
     ];
 
     /// The kind with this number, if there is one.
@@ -114,6 +130,10 @@ impl Kind {
             Self::SwapOn => "swapon",
             Self::SwapOff => "swapoff",
             Self::ClusterMove => "cluster_move",
+            Self::Dup => "dup",
+            Self::Put => "put",
+            Self::Isolate => "isolate",
+            Self::AllocBegin => "alloc_begin",
         }
     }
 }

@@ -110,6 +110,12 @@ pub fn map_full(hook: Hook) {
     missing(hook, |c| &raw mut c.map_full);
 }
 
+/// Counts a record whose hook the kernel skipped, both copies of it.
+#[inline(always)]
+pub fn skipped(hook: Hook) {
+    missing(hook, |c| &raw mut c.skipped);
+}
+
 #[inline(always)]
 fn missing(hook: Hook, which: impl Fn(&mut HookCounts) -> *mut u64) {
     let (Some(cpu), Some(counts)) = (CPUS.get_ptr_mut(0), COUNTS.get_ptr_mut(hook as u32)) else { return };

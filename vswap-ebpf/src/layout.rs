@@ -3,6 +3,7 @@
 //! The map is frozen, so the verifier takes each value for a constant and prunes what does not apply.
 
 use aya_ebpf::helpers::bpf_probe_read_kernel;
+use aya_ebpf::programs::ProbeContext;
 use aya_ebpf::{EbpfContext, Global};
 use vswap_common::field::FIELDS;
 use vswap_common::{Field, Layout, MISSING};
@@ -73,6 +74,13 @@ pub fn folio_order(folio: u64) -> Option<u8> {
 #[inline(always)]
 pub fn folio(addr: u64) -> Option<Folio> {
     Some(Folio { entry: read(addr, Field::FolioSwap)?, order: folio_order(addr)? })
+}
+
+/// The folio among the first two arguments of a probed function, at the place that `position` names.
+#[inline(always)]
+pub fn folio_arg(ctx: &ProbeContext, position: Field) -> Option<Folio> {
+    let at: u64 = if value(position) == 0 { ctx.arg(0)? } else { ctx.arg(1)? };
+    folio(at)
 }
 
 /// Slot number inside its cluster.

@@ -1,7 +1,9 @@
 //! What a thread is in the middle of: set by the hook at a function's entry, used by the one at its exit.
 
+use crate::emit::skipped;
 use crate::maps::TASKS;
 use aya_ebpf::helpers::bpf_get_current_pid_tgid;
+use vswap_common::Hook;
 
 /// `swap_writeout` runs.
 pub const OUT: u32 = 1 << 0;
@@ -13,6 +15,10 @@ pub const STORE: u32 = 1 << 2;
 pub const READ: u32 = 1 << 3;
 /// Inside it, zswap was asked: the folio is not zero-filled.
 pub const READ_ASKED: u32 = 1 << 4;
+/// `folio_alloc_swap` runs.
+pub const ALLOC: u32 = 1 << 5;
+/// The thread has seen a charge: on this kernel every allocation is followed by one.
+pub const CHARGES: u32 = 1 << 6;
 
 /// State of one thread. Times are `CLOCK_MONOTONIC` nanoseconds.
 #[derive(Clone, Copy)]
@@ -70,6 +76,17 @@ const EMPTY: Task = Task {
     read_order: 0,
     _reserved: 0,
 };
+
+impl Task {
+    /// Enters a function: sets its `bit`. If it is set already, the exit of the last call was not seen.
+    #[inline(always)]
+    pub fn enter(&mut self, bit: u32, exit: Hook) {
+        if self.state & bit != 0 {
+            skipped(exit);
+        }
+        self.state |= bit;
+    }
+}
 
 /// Id of the running thread.
 #[inline(always)]

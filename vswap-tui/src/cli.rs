@@ -137,6 +137,9 @@ pub struct RecordArgs {
     /// Size of the ring buffer between kernel and vswap (a power of two of pages)
     #[arg(long, default_value = "16M", value_parser = parse_bytes)]
     pub ring_size: u64,
+    /// Leave out what only the check against the reference model needs: fewer records, the same slot map
+    #[arg(long)]
+    pub slots_only: bool,
     /// Run this command, stop when it ends
     #[arg(last = true, value_name = "CMD")]
     pub run: Vec<String>,

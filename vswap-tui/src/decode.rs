@@ -126,7 +126,16 @@ pub fn decode(r: &Record) -> Result<Event, DecodeError> {
 
 /// Kinds whose `entry` and `nr` name slots (the kernel never lets such a run leave its cluster).
 const fn has_run(kind: Kind) -> bool {
-    !matches!(kind, Kind::Gap | Kind::AllocFail | Kind::SwapOn | Kind::SwapOff | Kind::ClusterMove)
+    !matches!(
+        kind,
+        Kind::Gap
+            | Kind::AllocFail
+            | Kind::SwapOn
+            | Kind::SwapOff
+            | Kind::ClusterMove
+            | Kind::Isolate
+            | Kind::AllocBegin
+    )
 }
 
 #[cfg(test)]
@@ -149,6 +158,15 @@ mod tests {
     fn whole_record_decodes() {
         let e = decode_bytes(&alloc().to_bytes()).unwrap();
         assert_eq!((e.kind, e.entry.dev(), e.entry.off(), e.nr), (Kind::Alloc, 1, 512, 4));
+    }
+
+    #[test]
+    fn kinds_without_a_run_need_none() {
+        for kind in
+            [Kind::AllocBegin, Kind::AllocFail, Kind::Isolate, Kind::ClusterMove, Kind::SwapOn, Kind::Gap]
+        {
+            assert!(decode(&Record { kind: kind as u8, nr: 0, entry: 0, ..alloc() }).is_ok(), "{kind:?}");
+        }
     }
 
     #[test]

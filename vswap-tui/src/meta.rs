@@ -149,7 +149,7 @@ pub struct HookTotals {
     pub fault: u64,
     /// Calls given up on a full map.
     pub map_full: u64,
-    /// Runs the kernel skipped because the program was already running on that CPU.
+    /// Calls the kernel skipped because the program was already running on that CPU.
     pub recursion_misses: u64,
 }
 

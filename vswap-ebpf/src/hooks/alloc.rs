@@ -1,15 +1,31 @@
 //! Result of an allocation and its owner. The slots themselves were told by `cache_add`.
 
-use crate::emit::{Draft, emit, fault};
+use crate::emit::{Draft, emit, fault, map_full};
+use crate::scratch::{ALLOC, CHARGES};
 use crate::{layout, scratch};
-use aya_ebpf::macros::fexit;
-use aya_ebpf::programs::FExitContext;
+use aya_ebpf::Global;
+use aya_ebpf::macros::{fexit, kprobe};
+use aya_ebpf::programs::{FExitContext, ProbeContext};
 use vswap_common::{Hook, Kind, flags};
+
+/// Not 0: tell the begin of each allocation too. Only the check against the model needs it.
+#[unsafe(no_mangle)]
+static FOLLOW_ALLOCATOR: Global<u8> = Global::new(0);
 
 /// `int __mem_cgroup_try_charge_swap(folio)`: the folio is locked, its slots are its own. Also called when the
 /// allocation failed; then there is nothing to charge.
 #[fexit]
 pub fn charge(ctx: FExitContext) -> u32 {
+    charge_once(&ctx)
+}
+
+#[fexit]
+pub fn charge_2(ctx: FExitContext) -> u32 {
+    charge_once(&ctx)
+}
+
+#[inline(always)]
+fn charge_once(ctx: &FExitContext) -> u32 {
     if charged(ctx.arg(0), ctx.arg::<i32>(1)).is_none() {
         fault(Hook::Charge);
     }
@@ -21,6 +37,7 @@ fn charged(folio: u64, ret: i32) -> Option<()> {
     let Some(task) = scratch::current() else { return Some(()) };
     let (ci, entry) = (task.alloc_ci, task.alloc_entry);
     task.alloc_ci = 0;
+    task.state |= CHARGES;
     if ci == 0 {
         return Some(());
     }
@@ -39,19 +56,51 @@ fn charged(folio: u64, ret: i32) -> Option<()> {
     Some(())
 }
 
-/// `int folio_alloc_swap(folio)`: only failures, success was told slot by slot.
+/// `int folio_alloc_swap(folio)` begins. The CPU may still change before the allocator takes its per-CPU lock: the
+/// one that counts is that of the `Alloc` record.
+#[kprobe]
+pub fn alloc_enter(ctx: ProbeContext) -> u32 {
+    let Some(order) = ctx.arg(0).and_then(layout::folio_order) else {
+        fault(Hook::AllocEnter);
+        return 0;
+    };
+    match scratch::current_or_new() {
+        Some(task) => task.enter(ALLOC, Hook::AllocExit),
+        None => map_full(Hook::AllocEnter),
+    }
+    if FOLLOW_ALLOCATOR.load() != 0 {
+        emit(Hook::AllocEnter, &Draft::new(Kind::AllocBegin, 0, 0, order));
+    }
+    0
+}
+
+/// `int folio_alloc_swap(folio)` returned: only failures are told, success was told slot by slot.
 #[fexit]
 pub fn alloc_exit(ctx: FExitContext) -> u32 {
+    alloc_exit_once(&ctx)
+}
+
+#[fexit]
+pub fn alloc_exit_2(ctx: FExitContext) -> u32 {
+    alloc_exit_once(&ctx)
+}
+
+#[inline(always)]
+fn alloc_exit_once(ctx: &FExitContext) -> u32 {
+    let Some(task) = scratch::current() else { return 0 };
+    let ours = task.state & ALLOC != 0;
+    task.state &= !ALLOC;
     let ret: i32 = ctx.arg(1);
-    if ret != 0 {
-        match layout::folio_order(ctx.arg(0)) {
-            Some(order) => {
-                let mut draft = Draft::new(Kind::AllocFail, 0, 0, order);
-                draft.val = ret;
-                emit(Hook::AllocExit, &draft);
-            }
-            None => fault(Hook::AllocExit),
+    if !ours || ret == 0 {
+        return 0;
+    }
+    match layout::folio_order(ctx.arg(0)) {
+        Some(order) => {
+            let mut draft = Draft::new(Kind::AllocFail, 0, 0, order);
+            draft.val = ret;
+            emit(Hook::AllocExit, &draft);
         }
+        None => fault(Hook::AllocExit),
     }
     0
 }

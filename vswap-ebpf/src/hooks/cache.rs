@@ -1,6 +1,7 @@
 //! Entry into and exit from the swap cache: allocation, swap-in, reclaim. Both hooks run under the cluster lock.
 
-use crate::emit::{Draft, emit, fault, map_full};
+use crate::emit::{Draft, emit, fault, map_full, skipped};
+use crate::scratch::CHARGES;
 use crate::{layout, scratch};
 use aya_ebpf::macros::fentry;
 use aya_ebpf::programs::FEntryContext;
@@ -23,6 +24,9 @@ fn add(ci: u64, folio: u64, entry: u64) -> Option<()> {
     if word == 0 {
         match scratch::current_or_new() {
             Some(task) => {
+                if task.alloc_ci != 0 && task.state & CHARGES != 0 {
+                    skipped(Hook::Charge);
+                }
                 task.alloc_ci = ci;
                 task.alloc_entry = entry;
             }

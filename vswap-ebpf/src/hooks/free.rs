@@ -1,15 +1,16 @@
-//! Slots become free, clusters change lists. Both hooks run under the cluster lock.
+//! Slots become free, clusters change lists: all under the cluster lock.
 
 use crate::emit::{Draft, emit, fault};
 use crate::{layout, scratch};
-use aya_ebpf::macros::fentry;
-use aya_ebpf::programs::FEntryContext;
+use aya_ebpf::EbpfContext;
+use aya_ebpf::macros::{fentry, fexit};
+use aya_ebpf::programs::{FEntryContext, FExitContext};
 use vswap_common::{Entry, Field, Hook, Kind};
 
 /// `__swap_cluster_free_entries(si, ci, ci_start, nr)`: the single place where words return to empty.
 #[fentry]
 pub fn free(ctx: FEntryContext) -> u32 {
-    match cluster_entry(&ctx, ctx.arg(0)) {
+    match cluster_entry(&ctx, ctx.arg(0), 1) {
         Some(base) => {
             let (start, nr): (u32, u32) = (ctx.arg(2), ctx.arg(3));
             let entry = base.add(u64::from(start)).0;
@@ -37,7 +38,7 @@ pub fn cluster_move(ctx: FEntryContext) -> u32 {
 
 #[inline(always)]
 fn moved(ctx: &FEntryContext, si: u64, ci: u64, list: u32) -> Option<()> {
-    let base = cluster_entry(ctx, si)?;
+    let base = cluster_entry(ctx, si, 1)?;
     let order: u8 = layout::read(ci, Field::CiOrder)?;
     let pages: u32 = layout::read(si, Field::SiPages)?;
     let mut draft = Draft::new(Kind::ClusterMove, base.0, 0, order);
@@ -47,10 +48,54 @@ fn moved(ctx: &FEntryContext, si: u64, ci: u64, list: u32) -> Option<()> {
     Some(())
 }
 
-/// First slot of the cluster in argument 1 on device `si`: its place in the device's array of clusters.
+/// `swap_cluster_info *isolate_lock_cluster(si, list)` returned: the cluster is off every list and locked, or null.
+#[fexit]
+pub fn isolate(ctx: FExitContext) -> u32 {
+    if isolated(&ctx, ctx.arg(0)).is_none() {
+        fault(Hook::Isolate);
+    }
+    0
+}
+
 #[inline(always)]
-fn cluster_entry(ctx: &FEntryContext, si: u64) -> Option<Entry> {
-    let ci = layout::number_arg(ctx, 1)?;
+fn isolated(ctx: &FExitContext, si: u64) -> Option<()> {
+    let (list, order) = list_of(layout::number_arg(ctx, 1)?, layout::number_arg(ctx, 0)?);
+    let found = layout::number_arg(ctx, 2)? != 0;
+    let base =
+        if found { cluster_entry(ctx, si, 2)? } else { Entry::new(layout::read(si, Field::SiType)?, 0) };
+    let mut draft = Draft::new(Kind::Isolate, base.0, u16::from(found), order);
+    draft.val = list;
+    emit(Hook::Isolate, &draft);
+    Some(())
+}
+
+/// Which list a list head of the device is, by its place in the struct: number as in `enum swap_cluster_flags`, and
+/// order. 0 if it is none we know.
+#[inline(always)]
+fn list_of(list: u64, si: u64) -> (i32, u8) {
+    let at = list.wrapping_sub(si);
+    let size = u64::from(layout::value(Field::ListSize));
+    let order_in = |field: Field| {
+        let from = at.wrapping_sub(u64::from(layout::value(field)));
+        from.checked_div(size).filter(|order| *order < 10)
+    };
+    if at == u64::from(layout::value(Field::SiFree)) {
+        (1, 0)
+    } else if let Some(order) = order_in(Field::SiNonfull) {
+        (2, order as u8)
+    } else if let Some(order) = order_in(Field::SiFrag) {
+        (3, order as u8)
+    } else if at == u64::from(layout::value(Field::SiFull)) {
+        (4, 0)
+    } else {
+        (0, 0)
+    }
+}
+
+/// First slot of the cluster in argument `n` on device `si`: its place in the device's array of clusters.
+#[inline(always)]
+fn cluster_entry(ctx: &impl EbpfContext, si: u64, n: u64) -> Option<Entry> {
+    let ci = layout::number_arg(ctx, n)?;
     let dev: u8 = layout::read(si, Field::SiType)?;
     let first: u64 = layout::read(si, Field::SiClusters)?;
     let index = ci.checked_sub(first)?.checked_div(u64::from(layout::value(Field::CiSize)))?;

@@ -3,8 +3,8 @@
 use crate::emit::{Draft, emit, fault};
 use crate::layout;
 use crate::scratch::{self, OUT, OUT_DONE};
-use aya_ebpf::macros::fentry;
-use aya_ebpf::programs::FEntryContext;
+use aya_ebpf::macros::{fentry, kprobe};
+use aya_ebpf::programs::{FEntryContext, ProbeContext};
 use vswap_common::{Field, Hook, Kind, flags};
 
 /// Most folios in one batch of swap I/O (`SWAP_CLUSTER_MAX`); also bounds the loop for the verifier.
@@ -12,10 +12,9 @@ const MAX_BVECS: u32 = 32;
 
 /// `__swap_writepage(.., folio, ..)`: queued, folio still locked. Unless it is the folio that this thread's
 /// `swap_writeout` is about, zswap is writing back - which it may do inside a store, when a cgroup is at its limit.
-#[fentry]
-pub fn write(ctx: FEntryContext) -> u32 {
-    let folio: u64 = if layout::value(Field::ArgWrite) == 0 { ctx.arg(0) } else { ctx.arg(1) };
-    let Some(folio) = layout::folio(folio) else {
+#[kprobe]
+pub fn write(ctx: ProbeContext) -> u32 {
+    let Some(folio) = layout::folio_arg(&ctx, Field::ArgWrite) else {
         fault(Hook::Write);
         return 0;
     };

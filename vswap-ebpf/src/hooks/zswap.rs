@@ -1,19 +1,18 @@
-//! Writeout decisions and zswap: zero-filled, stored, refused, loaded, freed.
+//! Writeout decisions and zswap: zero-filled, stored, refused, loaded, freed. All preemptible: see [`super`].
 
 use crate::emit::{Draft, emit, fault, map_full, now};
 use crate::layout;
 use crate::scratch::{self, OUT, OUT_DONE, READ, READ_ASKED, STORE};
-use aya_ebpf::macros::{fentry, fexit};
-use aya_ebpf::programs::{FEntryContext, FExitContext};
+use aya_ebpf::macros::{fexit, kprobe};
+use aya_ebpf::programs::{FExitContext, ProbeContext};
 use vswap_common::{Field, Hook, Kind, flags};
 
 const ENOENT: i32 = -2;
 
 /// `int swap_writeout(.., folio, ..)` begins: the folio is locked, its entry is stable.
-#[fentry]
-pub fn writeout_enter(ctx: FEntryContext) -> u32 {
-    let folio: u64 = if layout::value(Field::ArgWriteout) == 0 { ctx.arg(0) } else { ctx.arg(1) };
-    let Some(folio) = layout::folio(folio) else {
+#[kprobe]
+pub fn writeout_enter(ctx: ProbeContext) -> u32 {
+    let Some(folio) = layout::folio_arg(&ctx, Field::ArgWriteout) else {
         fault(Hook::WriteoutEnter);
         return 0;
     };
@@ -24,7 +23,8 @@ pub fn writeout_enter(ctx: FEntryContext) -> u32 {
     task.out_entry = folio.entry;
     task.out_order = folio.order;
     task.out_ts = now();
-    task.state = (task.state & !OUT_DONE) | OUT;
+    task.enter(OUT, Hook::WriteoutExit);
+    task.state &= !OUT_DONE;
     0
 }
 
@@ -32,6 +32,16 @@ pub fn writeout_enter(ctx: FEntryContext) -> u32 {
 /// and `arg` lets the collector notice when the slots were given up meanwhile.
 #[fexit]
 pub fn writeout_exit(ctx: FExitContext) -> u32 {
+    writeout_exit_once(&ctx)
+}
+
+#[fexit]
+pub fn writeout_exit_2(ctx: FExitContext) -> u32 {
+    writeout_exit_once(&ctx)
+}
+
+#[inline(always)]
+fn writeout_exit_once(ctx: &FExitContext) -> u32 {
     let ret: i32 = ctx.arg(2);
     let Some(task) = scratch::current() else { return 0 };
     if task.state & OUT == 0 {
@@ -52,9 +62,9 @@ pub fn writeout_exit(ctx: FExitContext) -> u32 {
 }
 
 /// `bool zswap_store(folio)` begins.
-#[fentry]
-pub fn store_enter(ctx: FEntryContext) -> u32 {
-    let Some(folio) = layout::folio(ctx.arg(0)) else {
+#[kprobe]
+pub fn store_enter(ctx: ProbeContext) -> u32 {
+    let Some(folio) = ctx.arg(0).and_then(layout::folio) else {
         fault(Hook::StoreEnter);
         return 0;
     };
@@ -67,7 +77,8 @@ pub fn store_enter(ctx: FEntryContext) -> u32 {
     task.store_ts = now();
     task.stored = 0;
     task.len = 0;
-    task.state |= STORE | OUT_DONE;
+    task.enter(STORE, Hook::StoreExit);
+    task.state |= OUT_DONE;
     0
 }
 
@@ -75,6 +86,16 @@ pub fn store_enter(ctx: FEntryContext) -> u32 {
 /// holds nothing for these slots any more.
 #[fexit]
 pub fn store_exit(ctx: FExitContext) -> u32 {
+    store_exit_once(&ctx)
+}
+
+#[fexit]
+pub fn store_exit_2(ctx: FExitContext) -> u32 {
+    store_exit_once(&ctx)
+}
+
+#[inline(always)]
+fn store_exit_once(ctx: &FExitContext) -> u32 {
     let stored = ctx.arg::<u64>(1) as u8 != 0;
     let Some(task) = scratch::current() else { return 0 };
     if task.state & STORE == 0 {
@@ -93,10 +114,9 @@ pub fn store_exit(ctx: FExitContext) -> u32 {
 
 /// `obj_cgroup_charge_zswap(objcg, size)`: once per stored page, in page order, inside `zswap_store`. The length of
 /// an order-0 folio travels in the record of its exit, that of each page of a large one in a record of its own.
-#[fentry]
-pub fn store_page(ctx: FEntryContext) -> u32 {
-    let size: u64 = ctx.arg(1);
-    let Some(task) = scratch::current() else { return 0 };
+#[kprobe]
+pub fn store_page(ctx: ProbeContext) -> u32 {
+    let (Some(size), Some(task)) = (ctx.arg::<u64>(1), scratch::current()) else { return 0 };
     if task.state & STORE == 0 {
         return 0;
     }
@@ -111,9 +131,9 @@ pub fn store_page(ctx: FEntryContext) -> u32 {
 }
 
 /// `zswap_entry_free(entry)`: every way out of zswap.
-#[fentry]
-pub fn zswap_free(ctx: FEntryContext) -> u32 {
-    let at: u64 = ctx.arg(0);
+#[kprobe]
+pub fn zswap_free(ctx: ProbeContext) -> u32 {
+    let at: u64 = ctx.arg(0).unwrap_or(0);
     let (Some(entry), Some(len)) =
         (layout::read::<u64>(at, Field::ZswapEntry), layout::read::<u32>(at, Field::ZswapLength))
     else {
@@ -136,10 +156,9 @@ pub fn zswap_free(ctx: FEntryContext) -> u32 {
 }
 
 /// `swap_read_folio(.., folio, ..)` begins: locked, in the swap cache.
-#[fentry]
-pub fn read_enter(ctx: FEntryContext) -> u32 {
-    let folio: u64 = if layout::value(Field::ArgRead) == 0 { ctx.arg(0) } else { ctx.arg(1) };
-    let Some(folio) = layout::folio(folio) else {
+#[kprobe]
+pub fn read_enter(ctx: ProbeContext) -> u32 {
+    let Some(folio) = layout::folio_arg(&ctx, Field::ArgRead) else {
         fault(Hook::ReadEnter);
         return 0;
     };
@@ -150,16 +169,30 @@ pub fn read_enter(ctx: FEntryContext) -> u32 {
     task.read_entry = folio.entry;
     task.read_order = folio.order;
     task.read_ts = now();
-    task.state = (task.state & !READ_ASKED) | READ;
+    task.enter(READ, Hook::ReadExit);
+    task.state &= !READ_ASKED;
     0
 }
 
 /// `int zswap_load(folio)` returned. `-ENOENT`: not in zswap, the read from the device is not yet submitted.
 #[fexit]
 pub fn load_exit(ctx: FExitContext) -> u32 {
+    load_exit_once(&ctx)
+}
+
+#[fexit]
+pub fn load_exit_2(ctx: FExitContext) -> u32 {
+    load_exit_once(&ctx)
+}
+
+#[inline(always)]
+fn load_exit_once(ctx: &FExitContext) -> u32 {
     let ret: i32 = ctx.arg(1);
     let Some(task) = scratch::current() else { return 0 };
     if task.state & READ == 0 {
+        return 0;
+    }
+    if task.state & READ_ASKED != 0 {
         return 0;
     }
     task.state |= READ_ASKED;
@@ -177,7 +210,17 @@ pub fn load_exit(ctx: FExitContext) -> u32 {
 
 /// `swap_read_folio` returned without asking zswap: the folio was zero-filled.
 #[fexit]
-pub fn read_exit(_ctx: FExitContext) -> u32 {
+pub fn read_exit(ctx: FExitContext) -> u32 {
+    read_exit_once(&ctx)
+}
+
+#[fexit]
+pub fn read_exit_2(ctx: FExitContext) -> u32 {
+    read_exit_once(&ctx)
+}
+
+#[inline(always)]
+fn read_exit_once(_ctx: &FExitContext) -> u32 {
     let Some(task) = scratch::current() else { return 0 };
     let asked = task.state & READ_ASKED != 0;
     let ours = task.state & READ != 0;

@@ -57,6 +57,8 @@ impl Collector {
                 self.losses.contradictions += u64::from(leftovers);
             }
             Kind::ClusterMove => self.cluster_move(e),
+            // References and the allocator's looks change neither place nor owner: they are for the model.
+            Kind::Dup | Kind::Put | Kind::Isolate | Kind::AllocBegin => {}
         }
     }
 

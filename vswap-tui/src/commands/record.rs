@@ -29,7 +29,8 @@ pub fn run(args: &RecordArgs, debug_bpf: bool) -> anyhow::Result<Exit> {
         signal_hook::flag::register(signal, Arc::clone(&stop)).context("install signal handlers")?;
     }
     let stream = args.output.as_os_str() == "-";
-    let mut tracer = Tracer::start(Options { ring_bytes: args.ring_size, debug: debug_bpf })?;
+    let options = Options { ring_bytes: args.ring_size, debug: debug_bpf, slots_only: args.slots_only };
+    let mut tracer = Tracer::start(options)?;
     let out = file::create(&args.output, args.force)?;
     // Unbuffered: a block is one write, and a killed recorder leaves every block it closed.
     let mut writer = TraceWriter::new(out, tracer.header())?;

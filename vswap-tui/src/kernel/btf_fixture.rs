@@ -115,11 +115,16 @@ pub fn swap_table_memcg() -> Builder {
         ],
     );
     let ci_p = b.pointer(ci);
+    let list = b.structure("list_head", 24, &[("next", void_ptr, 0), ("prev", void_ptr, 8)]);
+    let lists = b.array(list, 10);
+    let list_p = b.pointer(list);
+    let page = b.structure("page", 80, &[]);
+    let page_p = b.pointer(page);
     let ops = b.structure("swap_ops", 8, &[]);
     let ops_p = b.pointer(ops);
     let si = b.structure(
         "swap_info_struct",
-        512,
+        1000,
         &[
             ("flags", int, 8),
             ("prio", int, 20),
@@ -127,6 +132,10 @@ pub fn swap_table_memcg() -> Builder {
             ("max", int, 68),
             ("cluster_info", ci_p, 96),
             ("pages", int, 400),
+            ("free_clusters", list, 104),
+            ("full_clusters", list, 128),
+            ("nonfull_clusters", lists, 500),
+            ("frag_clusters", lists, 740),
             ("ops", ops_p, 480),
         ],
     );
@@ -168,6 +177,10 @@ pub fn swap_table_memcg() -> Builder {
     b.func("swap_cluster_setup_bad_slot", &[si_p, ci_p, int, int], int);
     b.func("zswap_swapon", &[int, int], int);
     b.func("zswap_swapoff", &[int], 0);
-    b.func("move_cluster", &[si_p, ci_p, void_ptr, int], 0);
+    b.func("move_cluster", &[si_p, ci_p, list_p, int], 0);
+    b.func("folio_dup_swap", &[folio_p, page_p], int);
+    b.func("swap_dup_entry_direct", &[entry], int);
+    b.func("swap_put_entries_cluster", &[si_p, int, int, int], 0);
+    b.func("isolate_lock_cluster", &[si_p, list_p], ci_p);
     b
 }

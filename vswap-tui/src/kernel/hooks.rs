@@ -7,8 +7,10 @@ use vswap_common::{Field, Hook};
 /// Type of tracing program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum How {
-    /// At the function's entry.
+    /// At the function's entry, where the kernel cannot preempt.
     Fentry,
+    /// At the function's entry, with preemption off.
+    Kprobe,
     /// At its return.
     Fexit,
 }
@@ -18,6 +20,7 @@ impl How {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Fentry => "fentry",
+            Self::Kprobe => "kprobe",
             Self::Fexit => "fexit",
         }
     }
@@ -45,6 +48,8 @@ pub struct Spec {
     pub shows: &'static str,
     /// Without it no slot map is possible.
     pub vital: bool,
+    /// Only for following the allocator's choices, not for the slot map.
+    pub allocator: bool,
     /// Places.
     pub alternatives: &'static [Alternative],
 }
@@ -79,6 +84,7 @@ macro_rules! spec {
             how: How::$how,
             shows: $shows,
             vital: $vital,
+            allocator: matches!(Hook::$hook, Hook::Dup | Hook::DupDirect | Hook::Put | Hook::Isolate),
             alternatives: &[Alternative { function: $function, args: $args, fields: $fields }],
         }
     };
@@ -133,7 +139,7 @@ pub const SPECS: &[Spec] = &[
     ),
     spec!(
         WriteoutEnter,
-        Fentry,
+        Kprobe,
         false,
         "begin of a writeout",
         "swap_writeout",
@@ -149,11 +155,11 @@ pub const SPECS: &[Spec] = &[
         &["_", "_"],
         &[Field::ArgWriteout]
     ),
-    spec!(StoreEnter, Fentry, false, "begin of a zswap store", "zswap_store", &["folio *"], FOLIO),
+    spec!(StoreEnter, Kprobe, false, "begin of a zswap store", "zswap_store", &["folio *"], FOLIO),
     spec!(StoreExit, Fexit, false, "stored in zswap, or refused by it", "zswap_store", &["folio *"], &[]),
     spec!(
         StorePage,
-        Fentry,
+        Kprobe,
         false,
         "compressed size of each page",
         "obj_cgroup_charge_zswap",
@@ -162,7 +168,7 @@ pub const SPECS: &[Spec] = &[
     ),
     spec!(
         ZswapFree,
-        Fentry,
+        Kprobe,
         false,
         "data leaves zswap",
         "zswap_entry_free",
@@ -172,7 +178,7 @@ pub const SPECS: &[Spec] = &[
     spec!(LoadExit, Fexit, false, "swap-in from zswap or from the device", "zswap_load", &["folio *"], &[]),
     spec!(
         ReadEnter,
-        Fentry,
+        Kprobe,
         false,
         "begin of a swap-in",
         "swap_read_folio",
@@ -190,7 +196,7 @@ pub const SPECS: &[Spec] = &[
     ),
     spec!(
         Write,
-        Fentry,
+        Kprobe,
         false,
         "physical write, zswap writeback",
         "__swap_writepage",
@@ -249,6 +255,53 @@ pub const SPECS: &[Spec] = &[
             Field::CiOrder,
             Field::ClusterSlots
         ]
+    ),
+    spec!(
+        Dup,
+        Kprobe,
+        false,
+        "references to cached slots",
+        "folio_dup_swap",
+        &["folio *", "page *"],
+        &[Field::FolioSwap, Field::FolioFlags, Field::FolioFlags1, Field::PgHead, Field::PageSize]
+    ),
+    spec!(DupDirect, Kprobe, false, "references by fork", "swap_dup_entry_direct", &["swp_entry_t"], &[]),
+    spec!(
+        Put,
+        Kprobe,
+        false,
+        "references given up",
+        "swap_put_entries_cluster",
+        &["swap_info_struct *", "_", "_", "_"],
+        &[Field::SiType]
+    ),
+    spec!(
+        Isolate,
+        Fexit,
+        false,
+        "clusters the allocator looks into",
+        "isolate_lock_cluster",
+        &["swap_info_struct *", "list_head *"],
+        &[
+            Field::SiType,
+            Field::SiClusters,
+            Field::CiSize,
+            Field::ClusterSlots,
+            Field::ListSize,
+            Field::SiFree,
+            Field::SiFull,
+            Field::SiNonfull,
+            Field::SiFrag
+        ]
+    ),
+    spec!(
+        AllocEnter,
+        Kprobe,
+        false,
+        "begin of an allocation",
+        "folio_alloc_swap",
+        &["folio *"],
+        &[Field::FolioFlags, Field::FolioFlags1, Field::PgHead]
     ),
 ];
 

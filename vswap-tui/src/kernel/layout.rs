@@ -62,6 +62,12 @@ fn value_of(btf: &Btf, field: Field) -> Option<u32> {
                 || member("swap_cluster_info", "zero_bitmap").is_some();
             (member("swap_cluster_info", "table").is_some() && !elsewhere).then_some(1)
         }
+        Field::SiFree => member("swap_info_struct", "free_clusters"),
+        Field::SiFull => member("swap_info_struct", "full_clusters"),
+        Field::SiNonfull => member("swap_info_struct", "nonfull_clusters"),
+        Field::SiFrag => member("swap_info_struct", "frag_clusters"),
+        Field::ListSize => btf.size_of("list_head").filter(|n| *n > 0),
+        Field::PageSize => btf.size_of("page").filter(|n| *n > 0),
         Field::ZswapEntry => member("zswap_entry", "swpentry"),
         Field::ZswapLength => member("zswap_entry", "length"),
         Field::SioBvecs => member("swap_iocb", "bvecs"),

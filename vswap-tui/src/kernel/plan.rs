@@ -63,6 +63,17 @@ impl Plan {
             .collect()
     }
 
+    /// The plan without the hooks that only follow the allocator's choices: fewer records, the same slot map.
+    #[must_use]
+    pub fn slots_only(mut self) -> Self {
+        for (spec, planned) in SPECS.iter().zip(&mut self.hooks) {
+            if spec.allocator && planned.target.is_ok() {
+                planned.target = Err("switched off: only the check against the model needs it".to_owned());
+            }
+        }
+        self
+    }
+
     /// Field label to value for the trace header.
     pub fn layout_map(&self) -> std::collections::BTreeMap<String, u32> {
         Field::ALL.iter().filter_map(|f| Some((f.label().to_owned(), self.layout.get(*f)?))).collect()
@@ -142,6 +153,13 @@ mod tests {
         }
         assert!(p.missing().is_empty());
         assert_eq!(p.layout_map().len(), Field::ALL.len());
+    }
+
+    #[test]
+    fn slots_only_leaves_out_what_the_model_needs() {
+        let off: Vec<Hook> =
+            full().slots_only().hooks.iter().filter(|h| h.target.is_err()).map(|h| h.hook).collect();
+        assert_eq!(off, [Hook::Dup, Hook::DupDirect, Hook::Put, Hook::Isolate]);
     }
 
     #[test]

@@ -19,7 +19,7 @@ impl LiveSource {
     /// As [`Tracer::start`]: exit code 6 or 7 with what is missing.
     pub fn open(ring_bytes: u64, debug_bpf: bool) -> anyhow::Result<Self> {
         Ok(Self {
-            tracer: Tracer::start(Options { ring_bytes, debug: debug_bpf })?,
+            tracer: Tracer::start(Options { ring_bytes, debug: debug_bpf, slots_only: true })?,
             drained: Drained::default(),
         })
     }

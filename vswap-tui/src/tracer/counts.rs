@@ -27,13 +27,8 @@ impl Counters {
         let of = |(i, hook): (usize, &Hook)| {
             let mut sum = HookCounts::default();
             if let Ok(values) = self.counts.get(&(i as u32), 0) {
-                for [emitted, lost, fault, map_full] in values.iter() {
-                    sum.add(&HookCounts {
-                        emitted: *emitted,
-                        lost: *lost,
-                        fault: *fault,
-                        map_full: *map_full,
-                    });
+                for [emitted, lost, fault, map_full, skipped] in values.iter().copied() {
+                    sum.add(&HookCounts { emitted, lost, fault, map_full, skipped });
                 }
             }
             HookTotals {
@@ -42,16 +37,20 @@ impl Counters {
                 lost: sum.lost,
                 fault: sum.fault,
                 map_full: sum.map_full,
-                recursion_misses: recursion_misses(ebpf, *hook).unwrap_or(0),
+                recursion_misses: match hook.second() {
+                    Some(_) => sum.skipped,
+                    None => skipped(ebpf, hook.program()).unwrap_or(0),
+                },
             }
         };
         Hook::ALL.iter().enumerate().map(of).collect()
     }
 }
 
-/// Runs the kernel skipped because the program was already running on that CPU; the kernel tells it in fdinfo.
-fn recursion_misses(ebpf: &Ebpf, hook: Hook) -> Option<u64> {
-    let fd = ebpf.program(hook.program())?.fd().ok()?.as_fd().as_raw_fd();
+/// Runs of a program that the kernel skipped because it was already running on that CPU; told in fdinfo. Of a hook
+/// with two copies these lose nothing unless both were skipped, which the programs count themselves.
+fn skipped(ebpf: &Ebpf, name: &str) -> Option<u64> {
+    let fd = ebpf.program(name)?.fd().ok()?.as_fd().as_raw_fd();
     let text = std::fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).ok()?;
     text.lines().find_map(|l| l.strip_prefix("recursion_misses:"))?.trim().parse().ok()
 }

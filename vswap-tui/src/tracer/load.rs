@@ -27,6 +27,8 @@ pub struct Options {
     pub ring_bytes: u64,
     /// Show debug messages of the programs.
     pub debug: bool,
+    /// Leave out the hooks that only follow the allocator's choices.
+    pub slots_only: bool,
 }
 
 /// Attached programs and the ring they write to. Dropping it detaches everything.
@@ -48,7 +50,10 @@ impl Tracer {
     pub fn start(options: Options) -> anyhow::Result<Self> {
         let root = Path::new("/");
         let facts = Facts::read(root)?;
-        let plan = plan(&facts.btf, &facts.symbols);
+        let mut plan = plan(&facts.btf, &facts.symbols);
+        if options.slots_only {
+            plan = plan.slots_only();
+        }
         let missing = plan.missing();
         if !missing.is_empty() {
             return Err(ExitError::new(
@@ -62,7 +67,7 @@ impl Tracer {
             ));
         }
         let ring_bytes = ring_size(options.ring_bytes)?;
-        let Attached { mut ebpf, hooks, refused } = attach(&plan, &facts, ring_bytes, options.debug)?;
+        let Attached { mut ebpf, hooks, refused } = attach(&plan, &facts, ring_bytes, options)?;
         if let Some(refused) = refused {
             return Err(refused);
         }
@@ -110,7 +115,8 @@ impl Tracer {
 /// # Errors
 /// As [`Tracer::start`], except that hooks without a place are reported, not refused.
 pub fn probe(facts: &Facts, plan: &Plan) -> anyhow::Result<Vec<HookPlan>> {
-    attach(plan, facts, ring_size(0)?, false).map(|a| a.hooks)
+    let options = Options { ring_bytes: 0, debug: false, slots_only: false };
+    attach(plan, facts, ring_size(0)?, options).map(|a| a.hooks)
 }
 
 /// Bytes to a ring size the kernel takes: a power of two, at least a page.
@@ -130,7 +136,7 @@ struct Attached {
     refused: Option<anyhow::Error>,
 }
 
-fn attach(plan: &Plan, facts: &Facts, ring_bytes: u32, debug: bool) -> anyhow::Result<Attached> {
+fn attach(plan: &Plan, facts: &Facts, ring_bytes: u32, options: Options) -> anyhow::Result<Attached> {
     if OBJECT.is_empty() {
         return Err(ExitError::new(
             Exit::NotSupported,
@@ -139,12 +145,14 @@ fn attach(plan: &Plan, facts: &Facts, ring_bytes: u32, debug: bool) -> anyhow::R
     }
     let why = Explain { caps: Caps::read(Path::new("/")), lockdown: &facts.lockdown };
     let wake = u64::from(ring_bytes) / 4;
-    let level: u8 = if debug { 5 } else { 0 };
+    let level: u8 = if options.debug { 5 } else { 0 };
+    let follow = u8::from(!options.slots_only);
     let mut loader = EbpfLoader::new();
     loader
         .override_global("LAYOUT", plan.layout.values.as_slice(), true)
         .override_global("WAKE_BYTES", &wake, true)
         .override_global("AYA_LOG_LEVEL", &level, false)
+        .override_global("FOLLOW_ALLOCATOR", &follow, true)
         .map_max_entries("RING", ring_bytes);
     let mut ebpf = loader.load(OBJECT).map_err(|e| why.load(&e))?;
     let btf = Btf::from_sys_fs().context("read /sys/kernel/btf/vmlinux")?;
@@ -175,18 +183,25 @@ fn attach(plan: &Plan, facts: &Facts, ring_bytes: u32, debug: bool) -> anyhow::R
 }
 
 fn attach_one(ebpf: &mut Ebpf, planned: &PlannedHook, function: &str, btf: &Btf) -> Result<(), ProgramError> {
-    let name = planned.hook.program();
-    let program =
-        ebpf.program_mut(name).ok_or_else(|| ProgramError::InvalidName { name: name.to_owned() })?;
-    match (planned.how, program) {
-        (How::Fentry, Program::FEntry(p)) => {
-            p.load(function, btf)?;
-            p.attach().map(|_| ())
+    let copies = [Some(planned.hook.program()), planned.hook.second()];
+    for name in copies.into_iter().flatten() {
+        let program = ebpf.program_mut(name);
+        let program = program.ok_or_else(|| ProgramError::InvalidName { name: name.to_owned() })?;
+        match (planned.how, program) {
+            (How::Fentry, Program::FEntry(p)) => {
+                p.load(function, btf)?;
+                p.attach()?;
+            }
+            (How::Fexit, Program::FExit(p)) => {
+                p.load(function, btf)?;
+                p.attach()?;
+            }
+            (How::Kprobe, Program::KProbe(p)) => {
+                p.load()?;
+                p.attach(function, 0)?;
+            }
+            _ => return Err(ProgramError::UnexpectedProgramType),
         }
-        (How::Fexit, Program::FExit(p)) => {
-            p.load(function, btf)?;
-            p.attach().map(|_| ())
-        }
-        _ => Err(ProgramError::UnexpectedProgramType),
     }
+    Ok(())
 }

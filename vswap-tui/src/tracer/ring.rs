@@ -101,6 +101,7 @@ impl Tracer {
             let links = match program {
                 Program::FEntry(p) => p.unload(),
                 Program::FExit(p) => p.unload(),
+                Program::KProbe(p) => p.unload(),
                 _ => Ok(()),
             };
             if let Err(e) = links {
