@@ -91,7 +91,6 @@ pub struct Device {
     /// Shared cache of a rotational device, offset by order (`global_cluster`).
     pub shared: [u64; ORDERS],
     pub(super) indices: Indices,
-    #[expect(clippy::vec_box, reason = "boxes move between here and the clusters as they are")]
     spare: Vec<Box<Tables>>,
     shift: u32,
 }
