@@ -81,6 +81,8 @@ pub struct Cluster {
     pub order: u8,
     /// Which list.
     pub flag: Flag,
+    /// Held a direct-mapped slot since it was populated: RFC v2 gives it a memcg table only then.
+    pub direct: bool,
     /// Last event that decided the list.
     pub touch: Touch,
     /// Times the cluster was populated (wraps): tells a recycled virtual index from the cluster before it.
@@ -89,7 +91,15 @@ pub struct Cluster {
 
 impl Default for Cluster {
     fn default() -> Self {
-        Self { tables: None, count: 0, order: 0, flag: Flag::Free, touch: Touch::Free, generation: 0 }
+        Self {
+            tables: None,
+            count: 0,
+            order: 0,
+            flag: Flag::Free,
+            direct: false,
+            touch: Touch::Free,
+            generation: 0,
+        }
     }
 }
 

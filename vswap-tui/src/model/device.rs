@@ -211,6 +211,7 @@ impl Device {
             let fresh = || Box::new(Tables::new(self.virt));
             cluster.tables = Some(self.spare.pop().unwrap_or_else(fresh));
             cluster.generation = cluster.generation.wrapping_add(1);
+            cluster.direct = false;
             self.populated += 1;
         }
     }

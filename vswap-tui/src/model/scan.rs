@@ -2,7 +2,7 @@
 
 use super::cluster::Touch;
 use super::oracle::Oracle;
-use super::request::{Mismatch, Request, Search};
+use super::request::{Mismatch, Payload, Request, Search};
 use super::word::{Kind, Word};
 use super::{Flag, Model, Step};
 use vswap_common::Entry;
@@ -116,6 +116,7 @@ impl Model {
             cluster.order = request.order;
         }
         cluster.count += nr as u16;
+        cluster.direct |= !matches!(request.payload, Payload::Backing(_));
         dev.inuse += nr;
         if dev.virt {
             return;
@@ -181,6 +182,16 @@ impl Model {
 /// First range at or behind `pos`, in steps of `nr`, that is free or may be reclaimed (then true).
 #[inline]
 fn first_fit(words: &[Word], pos: u64, nr: u64, full: bool) -> Option<(u64, bool)> {
+    if nr == 1 {
+        // Most requests, and most words are taken: no inner loop for them.
+        let words = words.get(pos as usize..)?;
+        let at = if full {
+            words.iter().position(|w| w.is_null() || w.is_cache_only())
+        } else {
+            words.iter().position(|w| w.is_null())
+        }?;
+        return Some((pos + at as u64, !words[at].is_null()));
+    }
     let nr = nr as usize;
     for (i, range) in words.get(pos as usize..)?.chunks_exact(nr).enumerate() {
         match check(range, full) {
