@@ -81,7 +81,7 @@ impl Checker {
         let cells = tables.extend.as_deref();
         for (slot, word) in tables.words.iter().enumerate() {
             let large = word.is_used() && word.count() == COUNT_MAX;
-            let cell = cells.map_or(0, |cells| cells[slot]);
+            let cell = cells.and_then(|cells| cells.get(slot)).copied().unwrap_or(0);
             let right = if large { cell >= COUNT_MAX } else { cell == 0 };
             if large || cells.is_some() {
                 self.holds(28, right, || format!("device {d} cluster {c} slot {slot}: {word:?} cell {cell}"));
