@@ -74,9 +74,16 @@ pub struct ViewArgs {
     /// End by itself after this time
     #[arg(long, value_parser = humantime::parse_duration)]
     pub duration: Option<Duration>,
-    /// With --headless: the summary as JSON on stdout
-    #[arg(long, requires = "headless")]
+    /// The summary as JSON on stdout; no screen
+    #[arg(long)]
     pub json: bool,
+}
+
+impl ViewArgs {
+    /// No screen is wanted.
+    pub const fn headless(&self) -> bool {
+        self.headless || self.json
+    }
 }
 
 /// `vswap live`.
@@ -153,6 +160,9 @@ pub struct ReplayArgs {
     /// How it runs
     #[command(flatten)]
     pub view: ViewArgs,
+    /// Run the reference model beside the trace: agreement, first divergence, invariants
+    #[arg(long)]
+    pub check: bool,
     /// Speed of time: `max`, `1x`, `10x`, `0.5x` [default: 1x, with --headless max]
     #[arg(long, value_parser = parse_speed)]
     pub speed: Option<Speed>,

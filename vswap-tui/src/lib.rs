@@ -12,6 +12,7 @@
 //! what views and reports may see, `app`/`ui` the dashboard, `commands` one file per subcommand.
 
 pub mod app;
+pub mod check;
 pub mod cli;
 pub mod collector;
 pub mod commands;

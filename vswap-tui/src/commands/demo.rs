@@ -15,7 +15,7 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
     view::check_terminal(&args.view)?;
     // Without a screen and with an end nobody waits for time to pass: same seed and duration, same result.
     let (source, limit) = match args.view.duration {
-        Some(d) if args.view.headless => (Generator::unpaced(args.workload, args.seed), Limit::Events(d)),
+        Some(d) if args.view.headless() => (Generator::unpaced(args.workload, args.seed), Limit::Events(d)),
         _ => (Generator::new(args.workload, args.seed), Limit::Input),
     };
     view::run(Box::new(source), Show { origin: Origin::Demo, pace: None, limit, timeline: None }, &args.view)

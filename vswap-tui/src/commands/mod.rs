@@ -1,5 +1,6 @@
 //! One file per subcommand: `run(args) -> exit code`. Glue only; the work is in the stages.
 
+mod check;
 pub mod demo;
 pub mod doctor;
 mod drain;

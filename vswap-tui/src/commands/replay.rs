@@ -3,6 +3,7 @@
 use crate::app::Origin;
 use crate::app::frame::Timeline;
 use crate::cli::{ReplayArgs, Speed};
+use crate::commands::check;
 use crate::commands::view::{self, Show};
 use crate::exit::Exit;
 use crate::runtime::headless::Limit;
@@ -14,11 +15,14 @@ use crate::source::trace::TraceSource;
 /// # Errors
 /// What ends the command, with its exit code.
 pub fn run(args: &ReplayArgs) -> anyhow::Result<Exit> {
+    if args.check {
+        return check::run(args);
+    }
     view::check_terminal(&args.view)?;
     let source = TraceSource::open(&args.file)?;
     let blocks = source.index()?.map(|i| i.blocks).unwrap_or_default();
     let timeline = Timeline::from_blocks(blocks.iter().map(|b| (b.first_ts, b.last_ts, u64::from(b.count))));
-    let default = if args.view.headless { Speed::Max } else { Speed::Times(1.0) };
+    let default = if args.view.headless() { Speed::Max } else { Speed::Times(1.0) };
     let pace = Some(Pace::new(args.speed.unwrap_or(default)));
     let limit = args.view.duration.map_or(Limit::Input, Limit::Events);
     view::run(Box::new(source), Show { origin: Origin::Replay, pace, limit, timeline }, &args.view)

@@ -28,7 +28,7 @@ fn environment(name: &str) -> Option<String> {
 /// # Errors
 /// Names what is in the way and `--headless`.
 pub(super) fn check_terminal(args: &ViewArgs) -> anyhow::Result<()> {
-    match term::obstacle(environment).filter(|_| !args.headless) {
+    match term::obstacle(environment).filter(|_| !args.headless()) {
         Some(why) => Err(ExitError::new(Exit::Failure, why)),
         None => Ok(()),
     }
@@ -51,7 +51,7 @@ pub(super) struct Show {
 /// # Errors
 /// Those of source and terminal, and of writing to standard output.
 pub(super) fn run(source: Box<dyn Source>, show: Show, args: &ViewArgs) -> anyhow::Result<Exit> {
-    if args.headless {
+    if args.headless() {
         let stop = term::stop_flag()?;
         let outcome = headless::run(source, show.pace, show.limit, &stop)?;
         let damage = outcome.end.as_ref().and_then(|e| e.damage.clone());

@@ -46,6 +46,7 @@ pub(crate) fn trace(scenario: &Scenario, kernel: &Kernel, vswap: &Vswap) -> Vec<
             slot_set(kernel, vswap, &mut bad);
             backends(scenario, kernel, vswap, &mut bad);
             numbers(kernel, vswap, &mut bad);
+            model(vswap, &mut bad);
         }
         End::Lossy => {
             bad.equal("exit code of vswap record", i64::from(vswap.record_code), 3);
@@ -230,6 +231,32 @@ fn numbers(kernel: &Kernel, vswap: &Vswap, bad: &mut Checks) {
     let strangers: BTreeSet<&&str> =
         by_memcg.keys().filter(|path| !kernel.swap_current.contains_key(**path)).collect();
     bad.that(strangers.is_empty(), || format!("slots of cgroups that charge no swap: {strangers:?}"));
+}
+
+/// The reference model picks the kernel's slot: always on one CPU, nearly always on more, and every miss is explained.
+fn model(vswap: &Vswap, bad: &mut Checks) {
+    let number = |pointer: &str| vswap.check.pointer(pointer).and_then(serde_json::Value::as_u64);
+    let (Some(asked), Some(agreed)) = (number("/allocations"), number("/agreed")) else {
+        bad.0.push("vswap replay --check says nothing about agreement".to_owned());
+        return;
+    };
+    bad.that(asked > 0, || "vswap replay --check saw no allocation".to_owned());
+    let allowed = if vswap.number("/host/cpus") == Some(1) { 0 } else { asked / 500 };
+    bad.that(agreed + allowed >= asked, || {
+        let first = vswap.check.pointer("/first_divergence");
+        format!("the model picks the kernel's slot in {agreed} of {asked} allocations; first: {first:?}")
+    });
+    let unexplained = number("/misses/model").unwrap_or(0);
+    bad.that(unexplained == 0, || format!("{unexplained} misses of the model are not explained"));
+    let broken: Vec<_> = vswap
+        .check
+        .pointer("/invariants")
+        .and_then(serde_json::Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter(|i| i.get("broken").and_then(serde_json::Value::as_u64) != Some(0))
+        .collect();
+    bad.that(broken.is_empty(), || format!("invariants of the model are broken: {broken:?}"));
 }
 
 /// After loss: what is still called confirmed must be right, everything else is open.

@@ -70,6 +70,8 @@ pub(crate) struct Vswap {
     pub(crate) report_code: i32,
     /// Object of `vswap report --json`.
     pub(crate) report: Value,
+    /// Object of `vswap replay --check --json`.
+    pub(crate) check: Value,
 }
 
 impl Kernel {
@@ -107,7 +109,9 @@ impl Vswap {
         let record_code = text(&dir.join("record.rc"))?.trim().parse().context("record.rc")?;
         let (_, slots) = ask(Command::new(vswap).arg("slots").arg(&trace))?;
         let (report_code, report) = ask(Command::new(vswap).args(["report", "--json"]).arg(&trace))?;
+        let (_, check) = ask(Command::new(vswap).args(["replay", "--check", "--json"]).arg(&trace))?;
         fs::write(dir.join("slots.ndjson"), &slots)?;
+        fs::write(dir.join("check.json"), &check)?;
         fs::write(dir.join("report.json"), &report)?;
         Ok(Self {
             record_code,
@@ -117,6 +121,7 @@ impl Vswap {
                 .collect::<Result<_>>()?,
             report_code,
             report: serde_json::from_str(&report).context("vswap report --json")?,
+            check: serde_json::from_str(&check).context("vswap replay --check --json")?,
         })
     }
 

@@ -1,0 +1,111 @@
+//! The model beside the kernel: drives the reference allocator with a trace's requests and outcomes and compares
+//! each slot it picks with the slot the kernel picked.
+//!
+//! ```text
+//! Event -> requests (one open per thread: AllocBegin .. Alloc | AllocFail) -> Model -> agreed | miss (classified, forced)
+//!       -> everything else (dup, put, cache add and del, free, swapon, swapoff) ------^
+//! ```
+//!
+//! What the model cannot know it is told: which folios a thread reclaimed while it was allocating, which clusters
+//! were locked. After a miss the kernel's choice is forced and the comparison goes on. Neither side is repaired.
+
+mod replay;
+mod request;
+
+#[cfg(test)]
+mod tests;
+
+pub use replay::Checker;
+
+use serde::Serialize;
+use vswap_common::Entry;
+
+/// Why the model and the kernel differ.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// The trace began late, or records were lost: the model does not know the lists.
+    ColdStart,
+    /// The kernel looked for slots while another CPU did too: a locked cluster is skipped, and counts are recorded
+    /// before their lock.
+    Contention,
+    /// A reclaim or discard worker was in the middle of its work.
+    LateWorker,
+    /// The kernel could not get memory.
+    Memory,
+    /// None of these: model or kernel does not follow the specification.
+    Model,
+}
+
+/// One difference, with what is needed to understand it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Divergence {
+    /// Time, `CLOCK_MONOTONIC` ns.
+    pub ts: u64,
+    /// Number of the request, from 1.
+    pub request: u64,
+    /// CPU the allocator ran on.
+    pub cpu: u16,
+    /// Order asked for.
+    pub order: u8,
+    /// Slot the kernel took, `None` if it refused.
+    pub kernel: Option<Slot>,
+    /// Slot the model takes, `None` if it refuses.
+    pub model: Option<Slot>,
+    /// Why, as far as the trace tells.
+    pub cause: Cause,
+    /// Cache of that CPU and the lists of the device after the kernel's choice was taken over, in words.
+    pub context: String,
+}
+
+/// A slot in JSON.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+pub struct Slot {
+    /// Device number.
+    pub dev: u8,
+    /// Offset.
+    pub off: u64,
+}
+
+impl From<Entry> for Slot {
+    fn from(e: Entry) -> Self {
+        Self { dev: e.dev(), off: e.off() }
+    }
+}
+
+/// Result of a check.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Agreement {
+    /// Requests for slots, refused ones included.
+    pub allocations: u64,
+    /// Those where model and kernel did the same.
+    pub agreed: u64,
+    /// `agreed / allocations`, 1.0 if there were none.
+    pub agreement: f64,
+    /// Requests the kernel refused.
+    pub refused: u64,
+    /// Misses by cause.
+    pub misses: std::collections::BTreeMap<Cause, u64>,
+    /// The first miss.
+    pub first_divergence: Option<Divergence>,
+    /// The trace tells the state from swapon on, and lost nothing.
+    pub from_swapon: bool,
+    /// The trace has what the model needs to know who may be reclaimed; without it only a swap space that is less
+    /// than half full can be followed exactly.
+    pub references: bool,
+    /// Events the model could not apply: it knew another state.
+    pub faults: u64,
+    /// Invariants of the model, checked after the last event.
+    pub invariants: Vec<Invariant>,
+}
+
+/// One invariant.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Invariant {
+    /// Name.
+    pub name: &'static str,
+    /// Times checked.
+    pub checked: u64,
+    /// Times it did not hold.
+    pub broken: u64,
+}

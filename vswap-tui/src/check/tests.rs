@@ -1,0 +1,193 @@
+//! The check against histories whose truth is known: a second model plays the kernel.
+
+use super::*;
+use crate::decode::Event;
+use crate::meta::{Header, HookPlan, HookState, KernelInfo};
+use crate::model::cache::Removal;
+use crate::model::policy::SWAP_TABLE;
+use crate::model::{Config, DeviceSpec, Folio, Model, Undisturbed};
+use vswap_common::{Entry, Hook, Kind};
+
+const MAX: u64 = 8192;
+
+/// A kernel of one or two CPUs that writes events as the hooks do.
+struct Kernel {
+    model: Model,
+    events: Vec<Event>,
+    ts: u64,
+}
+
+impl Kernel {
+    fn new() -> Self {
+        let mut kernel = Self { model: Model::new(Config::new(SWAP_TABLE)), events: Vec::new(), ts: 0 };
+        kernel.model.swapon(&DeviceSpec::block(MAX)).unwrap();
+        kernel.tell(Kind::SwapOn, Entry::new(0, MAX), 0, 0, 0);
+        let on = kernel.events.last_mut().unwrap();
+        (on.arg, on.flags) = (MAX - 1, 1 << 4 | 1 << 6);
+        kernel
+    }
+
+    fn tell(&mut self, kind: Kind, entry: Entry, nr: u16, order: u8, cpu: u16) {
+        self.ts += 1000;
+        let tid = u32::from(cpu) + 100;
+        let (arg, val, memcg, flags) = (0, 0, 0, 0);
+        self.events.push(Event { ts: self.ts, entry, arg, val, tid, nr, memcg, cpu, flags, kind, order });
+    }
+
+    fn alloc(&mut self, cpu: u16, order: u8) -> Option<Entry> {
+        self.tell(Kind::AllocBegin, Entry(0), 0, order, cpu);
+        let folio = Folio { pfn: self.ts, order, memcg: 0 };
+        let slot = self.model.alloc_folio(cpu.into(), folio, &mut Undisturbed).slot;
+        match slot {
+            Some(at) => {
+                self.tell(Kind::Alloc, at, 1 << order, order, cpu);
+                self.model.dup(at, 1 << order, &mut Undisturbed).unwrap();
+                self.tell(Kind::Dup, at, 1 << order, order, cpu);
+                self.model.cache_del(at, 0, Removal::Dropped).unwrap();
+                self.tell(Kind::CacheDel, at, 1 << order, order, cpu);
+            }
+            None => {
+                self.tell(Kind::AllocFail, Entry(0), 0, order, cpu);
+                self.events.last_mut().unwrap().val = -12;
+            }
+        }
+        slot
+    }
+
+    fn free(&mut self, cpu: u16, at: Entry, nr: u16) {
+        self.tell(Kind::Put, at, nr, 0, cpu);
+        self.model.put(at, nr.into(), false, &mut Undisturbed).unwrap();
+        self.tell(Kind::Free, at, nr, 0, cpu);
+    }
+
+    /// Allocates and frees in a fixed pattern over all orders until some requests fail.
+    fn busy() -> Self {
+        let mut kernel = Self::new();
+        let mut held: Vec<(Entry, u16)> = Vec::new();
+        for i in 0u64..6000 {
+            let (cpu, order) = ((i % 3) as u16, [0, 0, 0, 2, 4, 0, 9][(i % 7) as usize]);
+            if let Some(at) = kernel.alloc(cpu, order) {
+                held.push((at, 1 << order));
+            }
+            if i % 5 != 0 && held.len() > 20 {
+                let (at, nr) = held.swap_remove((i * 7919 % held.len() as u64) as usize);
+                kernel.free(cpu, at, nr);
+            }
+        }
+        kernel
+    }
+}
+
+fn header() -> Header {
+    let ok =
+        |hook: Hook| HookPlan { hook: hook.program().into(), state: HookState::Ok, ..HookPlan::default() };
+    Header {
+        kernel: KernelInfo { cpus: 4, ..KernelInfo::default() },
+        plan: [Hook::Dup, Hook::DupDirect, Hook::Put].into_iter().map(ok).collect(),
+        from_swapon: true,
+        ..Header::default()
+    }
+}
+
+fn check(events: &[Event]) -> Agreement {
+    let mut checker = Checker::new(&header());
+    events.iter().for_each(|e| checker.apply(e));
+    checker.finish()
+}
+
+#[test]
+fn a_kernel_that_follows_the_rules_agrees_everywhere() {
+    let result = check(&Kernel::busy().events);
+    assert_eq!((result.agreed, result.faults), (result.allocations, 0), "{:?}", result.first_divergence);
+    assert_eq!(result.allocations, 6000);
+    assert!(result.refused > 0, "the pattern fills the device");
+    assert!(result.invariants.iter().all(|i| i.broken == 0 && i.checked > 0 || i.checked == 0));
+}
+
+#[test]
+fn one_slot_elsewhere_is_the_first_divergence_and_the_rest_is_followed() {
+    let mut kernel = Kernel::new();
+    for _ in 0..10 {
+        kernel.alloc(0, 0);
+    }
+    let mut events = kernel.events;
+    // The fifth allocation lands 100 slots further on, in the trace only.
+    let fifth = events.iter().filter(|e| e.kind == Kind::Alloc).nth(4).unwrap().entry;
+    for e in events.iter_mut().filter(|e| e.entry == fifth && e.kind != Kind::SwapOn) {
+        e.entry = fifth.add(100);
+    }
+    let result = check(&events);
+    let first = result.first_divergence.unwrap();
+    assert_eq!((first.request, first.model), (5, Some(fifth.into())));
+    assert_eq!(first.kernel, Some(fifth.add(100).into()));
+    assert_eq!(first.cause, Cause::Model, "one CPU, nothing else to blame");
+    assert!(first.context.contains("cache") && result.allocations == 10);
+    assert!(result.agreed < 10);
+}
+
+#[test]
+fn refusal_where_the_model_finds_a_slot_is_a_divergence() {
+    let mut kernel = Kernel::new();
+    kernel.alloc(0, 0);
+    kernel.tell(Kind::AllocBegin, Entry(0), 0, 0, 0);
+    kernel.tell(Kind::AllocFail, Entry(0), 0, 0, 0);
+    kernel.events.last_mut().unwrap().val = -12;
+    let result = check(&kernel.events);
+    assert_eq!((result.allocations, result.agreed, result.refused), (2, 1, 1));
+    assert_eq!(result.first_divergence.unwrap().kernel, None);
+}
+
+#[test]
+fn refused_charge_is_an_allocation_and_a_free_not_a_second_request() {
+    let mut kernel = Kernel::new();
+    kernel.tell(Kind::AllocBegin, Entry(0), 0, 0, 0);
+    let folio = Folio { pfn: 7, order: 0, memcg: 0 };
+    let at = kernel.model.alloc_folio(0, folio, &mut Undisturbed).slot.unwrap();
+    kernel.tell(Kind::Alloc, at, 1, 0, 0);
+    kernel.model.cache_del(at, 0, Removal::Dropped).unwrap();
+    kernel.tell(Kind::CacheDel, at, 1, 0, 0);
+    kernel.tell(Kind::Free, at, 1, 0, 0);
+    kernel.tell(Kind::AllocFail, Entry(0), 0, 0, 0);
+    kernel.events.last_mut().unwrap().val = -12;
+    kernel.alloc(0, 0);
+    let result = check(&kernel.events);
+    assert_eq!((result.allocations, result.agreed, result.refused, result.faults), (2, 2, 0, 0));
+}
+
+#[test]
+fn loss_makes_it_a_cold_start_and_never_a_model_error() {
+    let mut kernel = Kernel::new();
+    for _ in 0..4 {
+        kernel.alloc(0, 0);
+    }
+    // What happened in between is not in the trace.
+    let known = kernel.events.len();
+    for _ in 0..50 {
+        kernel.alloc(0, 0);
+    }
+    kernel.events.truncate(known);
+    kernel.tell(Kind::Gap, Entry(0), 0, 0, 0);
+    for _ in 0..20 {
+        kernel.alloc(0, 0);
+    }
+    let result = check(&kernel.events);
+    assert!(!result.from_swapon);
+    assert_eq!(result.misses.keys().copied().collect::<Vec<_>>(), [Cause::ColdStart]);
+    assert!(result.agreed > result.allocations / 2, "it learns: {result:?}");
+}
+
+#[test]
+fn any_events_are_taken_without_panic() {
+    let mut checker = Checker::new(&header());
+    let mut seed = 1u64;
+    for _ in 0..20_000 {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let kind = Kind::ALL[(seed >> 33) as usize % Kind::ALL.len()];
+        let order = (seed >> 20 & 3) as u8;
+        let entry = Entry::new((seed >> 40 & 1) as u8, seed >> 44 & 0xfff & !((1 << order) - 1));
+        let (tid, cpu) = ((seed >> 57) as u32, (seed >> 60 & 3) as u16);
+        let (arg, val, memcg, flags, nr) = (1024, -12, 0, (seed >> 10) as u16, 1 << order);
+        checker.apply(&Event { ts: seed >> 40, entry, arg, val, tid, nr, memcg, cpu, flags, kind, order });
+    }
+    assert!(checker.finish().allocations > 0);
+}

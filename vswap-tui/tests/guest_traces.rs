@@ -1,0 +1,63 @@
+//! Traces of real kernels, recorded in guests by the suite: they must load and mean the same for ever.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use assert_cmd::Command;
+use serde_json::Value;
+use std::path::PathBuf;
+
+fn fixture(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+}
+
+fn json(args: &[&str], name: &str) -> Value {
+    let run = Command::cargo_bin("vswap").unwrap().args(args).arg(fixture(name)).assert().success();
+    serde_json::from_slice(&run.get_output().stdout).unwrap()
+}
+
+fn number(v: &Value, pointer: &str) -> u64 {
+    v.pointer(pointer).and_then(Value::as_u64).unwrap_or_else(|| panic!("no number at {pointer}"))
+}
+
+#[test]
+fn one_cpu_order_0_is_what_the_kernel_counted() {
+    // vmstat of the guest said so around the recording.
+    let r = json(&["report", "--json"], "linux-7.3-1cpu-order0.vswap");
+    let counted =
+        [("zswpout", 3276), ("zswpin", 552), ("swpout_zero", 982), ("swpin_zero", 172), ("pswpout", 0)];
+    for (name, want) in counted {
+        assert_eq!(number(&r, &format!("/totals/{name}")), want, "{name}");
+    }
+    assert_eq!((number(&r, "/lost"), number(&r, "/unconfirmed")), (0, 0));
+    assert_eq!(number(&r, "/losses/contradictions"), 0);
+}
+
+#[test]
+fn the_model_picks_every_slot_of_real_kernels() {
+    for (name, allocations) in [("linux-7.3-1cpu-order0.vswap", 4096), ("linux-7.3-4cpu-thp.vswap", 32)] {
+        let r = json(&["replay", "--check", "--json"], name);
+        assert_eq!((number(&r, "/allocations"), number(&r, "/agreed")), (allocations, allocations), "{name}");
+        assert_eq!(number(&r, "/faults"), 0, "{name}");
+        assert!(r["first_divergence"].is_null() && r["references"] == true && r["from_swapon"] == true);
+    }
+}
+
+#[test]
+fn large_folios_are_stored_page_by_page() {
+    let r = json(&["report", "--json"], "linux-7.3-4cpu-thp.vswap");
+    assert_eq!(number(&r, "/lost"), 0);
+    assert!(number(&r, "/totals/zswpout") > 9000 && number(&r, "/totals/swpout_zero") > 2000);
+    let slots =
+        Command::cargo_bin("vswap").unwrap().arg("slots").arg(fixture("linux-7.3-4cpu-thp.vswap")).assert();
+    let lines = String::from_utf8(slots.success().get_output().stdout.clone()).unwrap();
+    let zswap: Vec<Value> = lines
+        .lines()
+        .map(|l| serde_json::from_str(l).unwrap())
+        .filter(|s: &Value| s["backend"] == "zswap")
+        .collect();
+    assert!(
+        !zswap.is_empty() && zswap.iter().all(|s| s["order"] == 9 && s["len"].as_u64() > Some(0)),
+        "{:?}",
+        zswap.first()
+    );
+}
