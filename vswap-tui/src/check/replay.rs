@@ -86,6 +86,7 @@ impl Checker {
             Kind::Dup => self.dup(e),
             Kind::Put => self.put(e),
             Kind::ClusterMove => self.cluster_move(e),
+            Kind::Isolate => self.isolate(e),
             _ => {}
         }
     }
@@ -143,17 +144,42 @@ impl Checker {
         self.requests.get_mut(&tid).filter(|r| !r.told)
     }
 
+    fn isolate(&mut self, e: &Event) {
+        if let Some(request) = self.searching(e.tid).filter(|r| r.first_look.is_none()) {
+            request.first_look = Some((e.val, e.order, (e.nr > 0).then_some(e.entry)));
+        }
+    }
+
+    /// The kernel passed over the head of a list: somebody else held its lock (`isolate_lock_cluster` skips those, and
+    /// takes a list whose clusters are all locked for empty).
+    fn passed_over(&self, request: &Request, dev: u8) -> bool {
+        let Some((list, order, found)) = request.first_look else { return false };
+        let list = match list {
+            1 => ListId::Free,
+            2 => ListId::Nonfull(order),
+            3 => ListId::Frag(order),
+            4 => ListId::Full,
+            _ => return false,
+        };
+        let Some(device) = self.model.device(dev) else { return false };
+        let looked = found.map(|at| device.cluster_of(at.off()));
+        self.by_cpu.len() > 1 && device.lists.first(list).is_some_and(|head| looked != Some(head))
+    }
+
     fn allocated(&mut self, e: &Event) {
         let mut request = self.requests.remove(&e.tid).filter(|r| !r.told).unwrap_or_default();
         let folio = Folio { pfn: self.pfn(), order: e.order, memcg: 0 };
+        let passed_over = self.passed_over(&request, e.entry.dev());
         let mut witness = Witness { took: Some(e.entry), reclaimed: &request.reclaimed };
         let outcome = self.model.alloc_folio(e.cpu.into(), folio, &mut witness);
         let agreed = outcome.end == End::Done;
-        self.settle(&request);
+        // What was reclaimed to make room lies under the new slots now.
+        let taken = if agreed { 1u64 << e.order } else { 0 };
+        self.settle(&request, |at| at.dev() == e.entry.dev() && at.off().wrapping_sub(e.entry.off()) < taken);
         if !agreed && self.model.force_alloc(e.cpu.into(), folio, e.entry).is_err() {
             self.fault();
         }
-        self.judge(e, &request, Some(e.entry), &outcome, agreed);
+        self.judge(e, &request, Some(e.entry), &outcome, agreed, passed_over);
         // A refused charge is told after this; the search is over.
         request.told = true;
         self.requests.insert(e.tid, request);
@@ -166,22 +192,27 @@ impl Checker {
         }
         self.result.refused += 1;
         let folio = Folio { pfn: self.pfn(), order: request.order, memcg: 0 };
+        let passed_over = self.model.avail().first().is_some_and(|dev| self.passed_over(&request, *dev));
         let mut witness = Witness { took: None, reclaimed: &request.reclaimed };
         let outcome = self.model.alloc_folio(e.cpu.into(), folio, &mut witness);
         let agreed = outcome.end == End::NoSpace;
-        self.settle(&request);
-        self.judge(e, &request, None, &outcome, agreed);
+        self.settle(&request, |_| false);
+        self.judge(e, &request, None, &outcome, agreed, passed_over);
     }
 
-    /// What the thread freed on its way and the model did not is freed now, and counted.
-    fn settle(&mut self, request: &Request) {
-        for &head in &request.reclaimed {
+    /// What the thread freed on its way and the model did not is freed now, except slots that are `taken` again.
+    fn settle(&mut self, request: &Request, taken: impl Fn(Entry) -> bool) {
+        for &head in request.reclaimed.iter().filter(|head| !taken(**head)) {
             if self.model.word(head).is_cached() && self.model.cache_del(head, 0, Removal::Dropped).is_err() {
                 self.fault();
             }
         }
-        for &(at, nr) in &request.freed {
-            self.free_used(at, nr);
+        for &(run, nr) in &request.freed {
+            for i in 0..u64::from(nr) {
+                if !taken(run.add(i)) {
+                    self.free_used(run.add(i), 1);
+                }
+            }
         }
     }
 
@@ -192,6 +223,7 @@ impl Checker {
         kernel: Option<Entry>,
         outcome: &Outcome,
         agreed: bool,
+        passed_over: bool,
     ) {
         self.result.allocations += 1;
         if agreed {
@@ -202,7 +234,7 @@ impl Checker {
             End::Mismatch(at) => Some(at),
             _ => outcome.slot,
         };
-        let cause = self.cause(e.cpu, request, kernel, model);
+        let cause = self.cause(e.cpu, request, kernel, model, passed_over);
         *self.result.misses.entry(cause).or_default() += 1;
         if self.result.first_divergence.is_none() {
             self.result.first_divergence = Some(Divergence {
@@ -219,7 +251,14 @@ impl Checker {
     }
 
     /// As far as the trace tells; [`Cause::Model`] only when nothing else can explain the miss.
-    fn cause(&self, cpu: u16, request: &Request, kernel: Option<Entry>, model: Option<Entry>) -> Cause {
+    fn cause(
+        &self,
+        cpu: u16,
+        request: &Request,
+        kernel: Option<Entry>,
+        model: Option<Entry>,
+        passed_over: bool,
+    ) -> Cause {
         let discarding = |at: Option<Entry>| {
             at.and_then(|at| {
                 let dev = self.model.device(at.dev())?;
@@ -231,7 +270,7 @@ impl Checker {
             Cause::ColdStart
         } else if discarding(kernel) || discarding(model) {
             Cause::LateWorker
-        } else if self.foreign(cpu) != request.foreign_before {
+        } else if passed_over || self.foreign(cpu) != request.foreign_before {
             Cause::Contention
         } else {
             Cause::Model

@@ -17,6 +17,9 @@ pub(super) struct Request {
     pub(super) freed: Vec<(Entry, u16)>,
     /// The slots were told; what follows is no longer part of the search.
     pub(super) told: bool,
+    /// The first cluster the allocator looked into: list number, order, and the cluster, `None` if it found none on
+    /// that list it could lock.
+    pub(super) first_look: Option<(i32, u8, Option<Entry>)>,
     /// Number of events of other CPUs before the request began, to see whether any came in between.
     pub(super) foreign_before: u64,
 }

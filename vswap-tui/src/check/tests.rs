@@ -5,7 +5,7 @@ use crate::decode::Event;
 use crate::meta::{Header, HookPlan, HookState, KernelInfo};
 use crate::model::cache::Removal;
 use crate::model::policy::SWAP_TABLE;
-use crate::model::{Config, DeviceSpec, Folio, Model, Undisturbed};
+use crate::model::{Config, DeviceSpec, Folio, Model, Step, Undisturbed};
 use vswap_common::{Entry, Hook, Kind};
 
 const MAX: u64 = 8192;
@@ -15,11 +15,14 @@ struct Kernel {
     model: Model,
     events: Vec<Event>,
     ts: u64,
+    /// Folios the allocator took back to make room.
+    reclaimed: u32,
 }
 
 impl Kernel {
     fn new() -> Self {
-        let mut kernel = Self { model: Model::new(Config::new(SWAP_TABLE)), events: Vec::new(), ts: 0 };
+        let mut kernel =
+            Self { model: Model::new(Config::new(SWAP_TABLE)), events: Vec::new(), ts: 0, reclaimed: 0 };
         kernel.model.swapon(&DeviceSpec::block(MAX)).unwrap();
         kernel.tell(Kind::SwapOn, Entry::new(0, MAX), 0, 0, 0);
         let on = kernel.events.last_mut().unwrap();
@@ -37,7 +40,15 @@ impl Kernel {
     fn alloc(&mut self, cpu: u16, order: u8) -> Option<Entry> {
         self.tell(Kind::AllocBegin, Entry(0), 0, order, cpu);
         let folio = Folio { pfn: self.ts, order, memcg: 0 };
+        self.model.record_steps();
         let slot = self.model.alloc_folio(cpu.into(), folio, &mut Undisturbed).slot;
+        for step in self.model.take_steps() {
+            if let Step::Reclaim(head, freed @ 1..) = step {
+                self.tell(Kind::CacheDel, head, freed as u16, 0, cpu);
+                self.tell(Kind::Free, head, freed as u16, 0, cpu);
+                self.reclaimed += 1;
+            }
+        }
         match slot {
             Some(at) => {
                 self.tell(Kind::Alloc, at, 1 << order, order, cpu);
@@ -52,6 +63,14 @@ impl Kernel {
             }
         }
         slot
+    }
+
+    /// Reads a page back: its slot stays, held by the swap cache alone.
+    fn read_back(&mut self, at: Entry) {
+        self.model.cache_add(at, 0, self.ts).unwrap();
+        self.tell(Kind::CacheAdd, at, 1, 0, 0);
+        self.tell(Kind::Put, at, 1, 0, 0);
+        self.model.put(at, 1, false, &mut Undisturbed).unwrap();
     }
 
     fn free(&mut self, cpu: u16, at: Entry, nr: u16) {
@@ -105,6 +124,27 @@ fn a_kernel_that_follows_the_rules_agrees_everywhere() {
 }
 
 #[test]
+fn what_the_allocator_reclaims_on_its_way_is_followed() {
+    let mut kernel = Kernel::new();
+    // Nearly full; a hole in every cluster brings it back on a list, every third page was read back: the next
+    // requests take those slots back on their way to the holes.
+    let held: Vec<Entry> = (0..8000).filter_map(|_| kernel.alloc(0, 0)).collect();
+    for (i, &at) in held.iter().enumerate() {
+        match i % 300 {
+            299 => kernel.free(0, at, 1),
+            n if n % 3 == 0 => kernel.read_back(at),
+            _ => {}
+        }
+    }
+    for _ in 0..1500 {
+        kernel.alloc(0, 0);
+    }
+    assert!(kernel.reclaimed > 500, "{}", kernel.reclaimed);
+    let result = check(&kernel.events);
+    assert_eq!((result.agreed, result.faults), (result.allocations, 0), "{:?}", result.first_divergence);
+}
+
+#[test]
 fn one_slot_elsewhere_is_the_first_divergence_and_the_rest_is_followed() {
     let mut kernel = Kernel::new();
     for _ in 0..10 {
@@ -123,6 +163,19 @@ fn one_slot_elsewhere_is_the_first_divergence_and_the_rest_is_followed() {
     assert_eq!(first.cause, Cause::Model, "one CPU, nothing else to blame");
     assert!(first.context.contains("cache") && result.allocations == 10);
     assert!(result.agreed < 10);
+}
+
+#[test]
+fn a_locked_cluster_on_two_cpus_is_contention() {
+    let mut kernel = Kernel::new();
+    kernel.alloc(0, 0);
+    // The kernel goes past the head of the free list; the trace shows which cluster it looked into instead.
+    kernel.tell(Kind::AllocBegin, Entry(0), 0, 4, 0);
+    kernel.tell(Kind::Isolate, Entry::new(0, 1024), 1, 0, 0);
+    kernel.events.last_mut().unwrap().val = 1;
+    kernel.tell(Kind::Alloc, Entry::new(0, 1024), 16, 4, 0);
+    let result = check(&kernel.events);
+    assert_eq!(result.first_divergence.unwrap().cause, Cause::Contention);
 }
 
 #[test]

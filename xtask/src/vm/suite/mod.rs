@@ -82,7 +82,7 @@ fn run_boot(
         script: scenario::script(LIB, &plan.scenarios),
         memory: 2000,
         cpus: plan.cpus,
-        swap: 512,
+        swap: plan.swap,
         timeout: TIMEOUT,
         echo: false,
     };

@@ -49,6 +49,8 @@ pub(crate) struct Boot {
     pub(crate) name: &'static str,
     /// CPUs of the guest.
     pub(crate) cpus: u32,
+    /// Swap disk, MiB.
+    pub(crate) swap: u64,
     /// Scenarios in order.
     pub(crate) scenarios: Vec<Scenario>,
 }
@@ -68,6 +70,7 @@ pub(crate) fn full() -> Vec<Boot> {
         Boot {
             name: "one-cpu",
             cpus: 1,
+            swap: 512,
             scenarios: vec![
                 Scenario {
                     name: "order0",
@@ -132,8 +135,26 @@ pub(crate) fn full() -> Vec<Boot> {
             ],
         },
         Boot {
+            // More than half full: the allocator takes back cached slots nobody uses while it scans.
+            name: "tight",
+            cpus: 1,
+            swap: 64,
+            scenarios: vec![Scenario {
+                name: "reclaim",
+                backing: Backing::Device,
+                workers: &[
+                    "--cgroup /sys/fs/cgroup/wl --set memory.max=24M --pages 13500 --seed 21|random:40000",
+                    "--cgroup /sys/fs/cgroup/wm --set memory.max=12M --thp --pages 5120 --block 64 --seed 22|\
+                        random:8000,free:0-2000,random:8000",
+                ],
+                at_least: &[("pswpout", 15000), ("pswpin", 10000)],
+                ..CLEAN
+            }],
+        },
+        Boot {
             name: "four-cpus",
             cpus: 4,
+            swap: 512,
             scenarios: vec![
                 Scenario {
                     name: "writeback",
@@ -179,6 +200,7 @@ pub(crate) fn unrecorded() -> Vec<Boot> {
     vec![Boot {
         name: "unrecorded",
         cpus: 2,
+        swap: 512,
         scenarios: vec![Scenario {
             name: "boot",
             // Before 6.18 zswap refuses what does not compress; where a page is, is not asked here.
