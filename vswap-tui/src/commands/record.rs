@@ -160,7 +160,7 @@ fn spawn(command: &[String]) -> anyhow::Result<Option<Child>> {
 }
 
 fn show<W: Write>(recording: &Recording<'_, W>, tracer: &Tracer, elapsed: Duration) {
-    let lost: u64 = tracer.totals().iter().map(crate::meta::HookTotals::missing).sum();
+    let lost = tracer.lost();
     let mut line = format!(
         "\r{:>5} s  {} records  {:.1} MiB",
         elapsed.as_secs(),

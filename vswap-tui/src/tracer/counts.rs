@@ -23,6 +23,9 @@ impl Counters {
     }
 
     /// Totals by hook over all CPUs, in the order of [`Hook`]. A hook that never attached has zeroes.
+    ///
+    /// Not for every second: while a system call reads a map, the kernel skips kprobe programs on that CPU, so looking
+    /// would itself lose records.
     pub(super) fn totals(&self, ebpf: &Ebpf) -> Vec<HookTotals> {
         let of = |(i, hook): (usize, &Hook)| {
             let mut sum = HookCounts::default();
@@ -37,18 +40,29 @@ impl Counters {
                 lost: sum.lost,
                 fault: sum.fault,
                 map_full: sum.map_full,
-                recursion_misses: match hook.second() {
-                    Some(_) => sum.skipped,
-                    None => skipped(ebpf, hook.program()).unwrap_or(0),
-                },
+                recursion_misses: sum.skipped + recursion_misses(ebpf, *hook),
             }
         };
         Hook::ALL.iter().enumerate().map(of).collect()
     }
 }
 
-/// Runs of a program that the kernel skipped because it was already running on that CPU; told in fdinfo. Of a hook
-/// with two copies these lose nothing unless both were skipped, which the programs count themselves.
+/// Calls of all hooks that the kernel skipped and nothing else tells. Reads no map.
+pub(super) fn all_recursion_misses(ebpf: &Ebpf) -> u64 {
+    Hook::ALL.iter().map(|hook| recursion_misses(ebpf, *hook)).sum()
+}
+
+/// Calls that the kernel skipped. Of a hook with two copies they lose nothing unless both were skipped, which the
+/// programs notice and count themselves.
+fn recursion_misses(ebpf: &Ebpf, hook: Hook) -> u64 {
+    match hook.second() {
+        Some(_) => 0,
+        None => skipped(ebpf, hook.program()).unwrap_or(0),
+    }
+}
+
+/// Runs of a program that the kernel skipped because it, or for a kprobe any other, was already running on that CPU;
+/// told in fdinfo.
 fn skipped(ebpf: &Ebpf, name: &str) -> Option<u64> {
     let fd = ebpf.program(name)?.fd().ok()?.as_fd().as_raw_fd();
     let text = std::fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).ok()?;

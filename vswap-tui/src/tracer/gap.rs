@@ -55,6 +55,11 @@ impl GapTracker {
         Some(gap(record.ts, record.cpu, count))
     }
 
+    /// Records told as lost so far.
+    pub(super) const fn told(&self) -> u64 {
+        self.told
+    }
+
     /// The gap at the end: what the counters say was lost and no later record of its CPU could tell.
     pub(super) fn rest(&mut self, total_lost: u64, ts: u64) -> Option<Record> {
         let count = total_lost.checked_sub(self.told).filter(|n| *n > 0)?;

@@ -15,6 +15,7 @@ use aya::maps::{MapData, RingBuf};
 use aya::programs::{Program, ProgramError};
 use aya::{Btf, Ebpf, EbpfLoader};
 use aya_log::EbpfLogger;
+use std::any::Any;
 use std::path::Path;
 
 /// The object built by `cargo xtask build`; empty if this binary was built without it.
@@ -31,6 +32,9 @@ pub struct Options {
     pub slots_only: bool,
 }
 
+/// Links of three types of program, kept only to be dropped.
+pub(super) type Links = Vec<Box<dyn Any + Send>>;
+
 /// Attached programs and the ring they write to. Dropping it detaches everything.
 pub struct Tracer {
     pub(super) ebpf: Ebpf,
@@ -39,6 +43,8 @@ pub struct Tracer {
     pub(super) gaps: GapTracker,
     pub(super) news: News,
     pub(super) counters: Counters,
+    /// Dropping them detaches; the programs stay loaded and can still be asked what the kernel skipped.
+    pub(super) links: Links,
     header: Header,
 }
 
@@ -67,7 +73,7 @@ impl Tracer {
             ));
         }
         let ring_bytes = ring_size(options.ring_bytes)?;
-        let Attached { mut ebpf, hooks, refused } = attach(&plan, &facts, ring_bytes, options)?;
+        let Attached { mut ebpf, hooks, links, refused } = attach(&plan, &facts, ring_bytes, options)?;
         if let Some(refused) = refused {
             return Err(refused);
         }
@@ -95,6 +101,7 @@ impl Tracer {
         };
         Ok(Self {
             counters: Counters::open(&mut ebpf)?,
+            links,
             ebpf,
             ring,
             logger,
@@ -133,6 +140,7 @@ fn ring_size(bytes: u64) -> anyhow::Result<u32> {
 struct Attached {
     ebpf: Ebpf,
     hooks: Vec<HookPlan>,
+    links: Links,
     refused: Option<anyhow::Error>,
 }
 
@@ -157,11 +165,11 @@ fn attach(plan: &Plan, facts: &Facts, ring_bytes: u32, options: Options) -> anyh
     let mut ebpf = loader.load(OBJECT).map_err(|e| why.load(&e))?;
     let btf = Btf::from_sys_fs().context("read /sys/kernel/btf/vmlinux")?;
     let mut hooks = Vec::with_capacity(plan.hooks.len());
-    let mut refused = None;
+    let (mut links, mut refused) = (Links::new(), None);
     for planned in &plan.hooks {
         let mut shown = planned.describe();
         if let Ok(function) = planned.target
-            && let Err(error) = attach_one(&mut ebpf, planned, function, &btf)
+            && let Err(error) = attach_one(&mut ebpf, planned, function, &btf, &mut links)
         {
             let (exit, text) = why.attach(&error);
             if planned.vital && refused.is_none() {
@@ -179,10 +187,16 @@ fn attach(plan: &Plan, facts: &Facts, ring_bytes: u32, options: Options) -> anyh
         log::info!("{} {} at {}: {:?} {}", shown.how, shown.hook, shown.function, shown.state, shown.reason);
         hooks.push(shown);
     }
-    Ok(Attached { ebpf, hooks, refused })
+    Ok(Attached { ebpf, hooks, links, refused })
 }
 
-fn attach_one(ebpf: &mut Ebpf, planned: &PlannedHook, function: &str, btf: &Btf) -> Result<(), ProgramError> {
+fn attach_one(
+    ebpf: &mut Ebpf,
+    planned: &PlannedHook,
+    function: &str,
+    btf: &Btf,
+    links: &mut Links,
+) -> Result<(), ProgramError> {
     let copies = [Some(planned.hook.program()), planned.hook.second()];
     for name in copies.into_iter().flatten() {
         let program = ebpf.program_mut(name);
@@ -190,15 +204,18 @@ fn attach_one(ebpf: &mut Ebpf, planned: &PlannedHook, function: &str, btf: &Btf)
         match (planned.how, program) {
             (How::Fentry, Program::FEntry(p)) => {
                 p.load(function, btf)?;
-                p.attach()?;
+                let id = p.attach()?;
+                links.push(Box::new(p.take_link(id)?));
             }
             (How::Fexit, Program::FExit(p)) => {
                 p.load(function, btf)?;
-                p.attach()?;
+                let id = p.attach()?;
+                links.push(Box::new(p.take_link(id)?));
             }
             (How::Kprobe, Program::KProbe(p)) => {
                 p.load()?;
-                p.attach(function, 0)?;
+                let id = p.attach(function, 0)?;
+                links.push(Box::new(p.take_link(id)?));
             }
             _ => return Err(ProgramError::UnexpectedProgramType),
         }

@@ -1,9 +1,9 @@
 //! Draining the ring: raw bytes to records, gaps in sequence, news beside them.
 
+use super::counts::all_recursion_misses;
 use super::load::Tracer;
 use crate::kernel::facts::clock_pair;
 use crate::meta::{HookTotals, Trailer, Update};
-use aya::programs::Program;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use vswap_common::record::RECORD_SIZE;
 const MAX_BATCH: usize = 65_536;
 /// The programs wake the reader only when the ring fills up, so we look by ourselves this often.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// Counters are read this often.
+/// Losses are looked at this often.
 const NEWS_EVERY: Duration = Duration::from_secs(1);
 
 /// What one call brought; reuse it so that no call allocates.
@@ -22,9 +22,11 @@ const NEWS_EVERY: Duration = Duration::from_secs(1);
 pub struct Drained {
     /// Records in ring order, gaps in sequence.
     pub records: Vec<Record>,
-    /// Devices and cgroups that got a name, counters once a second.
+    /// Devices and cgroups that got a name; counters when something was lost.
     pub updates: Vec<Update>,
     next_news: Option<Instant>,
+    /// Loss at the last look at the counters.
+    lost_then: u64,
 }
 
 impl Tracer {
@@ -78,36 +80,29 @@ impl Tracer {
     fn tell(&mut self, out: &mut Drained) {
         let cgroups = self.news.cgroups();
         let now = Instant::now();
-        let hooks = if out.next_news.is_none_or(|at| now >= at) {
+        let mut hooks = Vec::new();
+        if out.next_news.is_none_or(|at| now >= at) {
             out.next_news = Some(now + NEWS_EVERY);
-            self.totals()
-        } else {
-            Vec::new()
-        };
+            let lost = self.lost();
+            if lost != out.lost_then {
+                out.lost_then = lost;
+                hooks = self.counters.totals(&self.ebpf);
+            }
+        }
         let devices = self.news.devices();
         if !(cgroups.is_empty() && devices.is_empty() && hooks.is_empty()) {
             out.updates.push(Update { devices, cgroups, hooks });
         }
     }
 
-    /// Counters by hook so far.
-    pub fn totals(&self) -> Vec<HookTotals> {
-        self.counters.totals(&self.ebpf)
+    /// Records lost so far, as far as known without reading the counters.
+    pub fn lost(&self) -> u64 {
+        self.gaps.told() + all_recursion_misses(&self.ebpf)
     }
 
     /// Detaches every hook. Records already in the ring stay there: call [`Tracer::drain`] until it brings none.
     pub fn detach(&mut self) {
-        for (_, program) in self.ebpf.programs_mut() {
-            let links = match program {
-                Program::FEntry(p) => p.unload(),
-                Program::FExit(p) => p.unload(),
-                Program::KProbe(p) => p.unload(),
-                _ => Ok(()),
-            };
-            if let Err(e) = links {
-                log::debug!("detach: {e}");
-            }
-        }
+        self.links.clear();
     }
 
     /// Ends the recording: detaches, takes the rest of the ring, and closes the books. The last drained batch holds
@@ -121,8 +116,6 @@ impl Tracer {
         mut each: impl FnMut(&Drained) -> anyhow::Result<()>,
     ) -> anyhow::Result<Trailer> {
         self.news.hurry();
-        // Recursion misses are told by the programs: read them while they are loaded.
-        let mut hooks = self.totals();
         self.detach();
         let mut out = Drained::default();
         loop {
@@ -132,9 +125,7 @@ impl Tracer {
             }
             each(&out)?;
         }
-        for (now, before) in self.totals().into_iter().zip(&mut hooks) {
-            *before = HookTotals { recursion_misses: before.recursion_misses, ..now };
-        }
+        let hooks = self.counters.totals(&self.ebpf);
         let clock = clock_pair();
         let lost: u64 = hooks.iter().map(HookTotals::missing).sum();
         out.records.extend(self.gaps.rest(lost, clock.monotonic_ns));

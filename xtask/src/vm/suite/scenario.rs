@@ -144,7 +144,7 @@ pub(crate) fn full() -> Vec<Boot> {
                 backing: Backing::Device,
                 workers: &[
                     "--cgroup /sys/fs/cgroup/wl --set memory.max=24M --pages 13500 --seed 21|random:40000",
-                    "--cgroup /sys/fs/cgroup/wm --set memory.max=12M --thp --pages 5120 --block 64 --seed 22|\
+                    "--cgroup /sys/fs/cgroup/wm --set memory.max=12M --thp --pages 5120 --block 512 --seed 22|\
                         random:8000,free:0-2000,random:8000",
                 ],
                 at_least: &[("pswpout", 15000), ("pswpin", 10000)],
