@@ -12,7 +12,6 @@ use std::process::Command;
 /// Suites that carry the kernels we boot. Their own signatures are checked with the archive's keyring.
 const SUITES: [&str; 2] = ["trixie", "trixie-backports"];
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
-const MIRROR: &str = "http://mirror.invalid/debian";
 
 /// A kernel on this disk.
 #[derive(Debug, Clone)]
@@ -82,7 +81,15 @@ fn fetch(version: (u32, u32), dir: &Path) -> Result<()> {
     for folder in [&lists.join("partial"), &dir.join("cache/archives/partial"), &debs, &tree] {
         fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     }
-    let mirror = std::env::var("VSWAP_DEBIAN_MIRROR").unwrap_or_else(|_| MIRROR.to_owned());
+    let mirror = match std::env::var("VSWAP_DEBIAN_MIRROR") {
+        Ok(mirror) => mirror,
+        Err(_) => debian_mirror(&sh::output(Command::new("apt-get").args([
+            "indextargets",
+            "--format",
+            "$(REPO_URI)",
+        ]))?)
+        .context("apt knows no Debian mirror here: set VSWAP_DEBIAN_MIRROR to the address of one")?,
+    };
     let sources: String = SUITES
         .iter()
         .map(|suite| format!("deb [arch=amd64 signed-by={KEYRING}] {mirror} {suite} main\n"))
@@ -121,6 +128,12 @@ fn fetch(version: (u32, u32), dir: &Path) -> Result<()> {
         }
     }
     bail!("{}", errors.join("; "))
+}
+
+/// The mirror this host's apt uses for Debian itself (not its security archive, nor anybody else's packages).
+fn debian_mirror(repositories: &str) -> Option<String> {
+    let uri = repositories.lines().map(|l| l.trim_end_matches('/')).find(|l| l.ends_with("/debian"))?;
+    Some(uri.to_owned())
 }
 
 fn unpack(debs: &Path, tree: &Path) -> Result<()> {
@@ -163,6 +176,14 @@ fn choose<'a>((major, minor): (u32, u32), names: impl Iterator<Item = &'a str>) 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn mirror_is_debians_own() {
+        let apt =
+            "http://other.example/ubuntu/\nhttp://sec.example/debian-security/\nhttp://m.example/debian/\n";
+        assert_eq!(debian_mirror(apt).as_deref(), Some("http://m.example/debian"));
+        assert_eq!(debian_mirror("http://other.example/ubuntu/\n"), None);
+    }
 
     const NAMES: [&str; 12] = [
         "linux-image-6.12.9+deb13-amd64",
