@@ -72,6 +72,8 @@ hooks! {
     Isolate = "isolate",
     /// An allocation begins.
     AllocEnter = "alloc_enter",
+    /// zswap is asked: what comes back without its answer is not zero-filled.
+    LoadEnter = "load_enter",
 }
 
 impl Hook {

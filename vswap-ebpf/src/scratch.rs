@@ -19,6 +19,8 @@ pub const READ_ASKED: u32 = 1 << 4;
 pub const ALLOC: u32 = 1 << 5;
 /// The thread has seen a charge: on this kernel every allocation is followed by one.
 pub const CHARGES: u32 = 1 << 6;
+/// Inside `swap_read_folio`, `zswap_load` was entered.
+pub const READ_IN_ZSWAP: u32 = 1 << 7;
 
 /// State of one thread. Times are `CLOCK_MONOTONIC` nanoseconds.
 #[derive(Clone, Copy)]

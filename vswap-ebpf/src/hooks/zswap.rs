@@ -1,8 +1,8 @@
 //! Writeout decisions and zswap: zero-filled, stored, refused, loaded, freed. All preemptible: see [`super`].
 
-use crate::emit::{Draft, emit, fault, map_full, now};
+use crate::emit::{Draft, emit, fault, map_full, now, skipped};
 use crate::layout;
-use crate::scratch::{self, OUT, OUT_DONE, READ, READ_ASKED, STORE};
+use crate::scratch::{self, OUT, OUT_DONE, READ, READ_ASKED, READ_IN_ZSWAP, STORE};
 use aya_ebpf::macros::{fexit, kprobe};
 use aya_ebpf::programs::{FExitContext, ProbeContext};
 use vswap_common::{Field, Hook, Kind, flags};
@@ -170,7 +170,16 @@ pub fn read_enter(ctx: ProbeContext) -> u32 {
     task.read_order = folio.order;
     task.read_ts = now();
     task.enter(READ, Hook::ReadExit);
-    task.state &= !READ_ASKED;
+    task.state &= !(READ_ASKED | READ_IN_ZSWAP);
+    0
+}
+
+/// `zswap_load(folio)` begins.
+#[kprobe]
+pub fn load_enter(_ctx: ProbeContext) -> u32 {
+    if let Some(task) = scratch::current() {
+        task.state |= READ_IN_ZSWAP;
+    }
     0
 }
 
@@ -223,9 +232,13 @@ pub fn read_exit_2(ctx: FExitContext) -> u32 {
 fn read_exit_once(_ctx: &FExitContext) -> u32 {
     let Some(task) = scratch::current() else { return 0 };
     let asked = task.state & READ_ASKED != 0;
+    let in_zswap = task.state & READ_IN_ZSWAP != 0;
     let ours = task.state & READ != 0;
     task.state &= !(READ | READ_ASKED);
-    if ours && !asked {
+    if ours && in_zswap && !asked {
+        // zswap's answer was not seen: neither copy of `load_exit` ran.
+        skipped(Hook::LoadExit);
+    } else if ours && !asked {
         let mut draft =
             Draft::new(Kind::LoadZero, task.read_entry, 1 << (task.read_order & 15), task.read_order);
         draft.arg = now() - task.read_ts;

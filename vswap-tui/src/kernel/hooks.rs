@@ -303,6 +303,7 @@ pub const SPECS: &[Spec] = &[
         &["folio *"],
         &[Field::FolioFlags, Field::FolioFlags1, Field::PgHead]
     ),
+    spec!(LoadEnter, Kprobe, false, "begin of a zswap load", "zswap_load", &["folio *"], &[]),
 ];
 
 #[cfg(test)]
