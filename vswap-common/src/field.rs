@@ -48,10 +48,6 @@ fields! {
     CgroupKn = "cgroup.kn",
     /// Offset of `kernfs_node.id`: the inode of the cgroup directory.
     KnId = "kernfs_node.id",
-    /// Offset of `swap_cluster_info.count`, u16.
-    CiCount = "swap_cluster_info.count",
-    /// Offset of `swap_cluster_info.flags`, u8.
-    CiFlags = "swap_cluster_info.flags",
     /// Offset of `swap_cluster_info.order`, u8.
     CiOrder = "swap_cluster_info.order",
     /// Offset of `swap_cluster_info.table`, pointer to the words.
@@ -64,8 +60,6 @@ fields! {
     SiType = "swap_info_struct.type",
     /// Offset of `swap_info_struct.flags`.
     SiFlags = "swap_info_struct.flags",
-    /// Offset of `swap_info_struct.prio`, s16.
-    SiPrio = "swap_info_struct.prio",
     /// Offset of `swap_info_struct.max`, u32: slots with header.
     SiMax = "swap_info_struct.max",
     /// Offset of `swap_info_struct.pages`, u32: usable slots.

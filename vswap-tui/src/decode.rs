@@ -14,7 +14,7 @@ pub struct Event {
     pub entry: Entry,
     /// By kind: a duration in ns, a count of records (`Gap`), pages (`SwapOn`).
     pub arg: u64,
-    /// By kind: negative errno, compressed bytes, a list number, a priority.
+    /// By kind: negative errno, compressed bytes, a list number.
     pub val: i32,
     /// Thread that ran the hook; arbitrary for events from interrupts.
     pub tid: u32,

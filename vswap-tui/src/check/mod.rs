@@ -6,8 +6,8 @@
 //!       -> everything else (dup, put, cache add and del, free, swapon, swapoff) ------^
 //! ```
 //!
-//! What the model cannot know it is told: which folios a thread reclaimed while it was allocating, which clusters
-//! were locked. After a miss the kernel's choice is forced and the comparison goes on. Neither side is repaired.
+//! What the model cannot know it is told: which folios a thread reclaimed while it was allocating. A list head
+//! that the kernel passed over was locked; that explains a miss and is not simulated. After a miss the kernel's choice is forced and the comparison goes on. Neither side is repaired.
 
 mod replay;
 mod request;
@@ -31,8 +31,6 @@ pub enum Cause {
     Contention,
     /// A reclaim or discard worker was in the middle of its work.
     LateWorker,
-    /// The kernel could not get memory.
-    Memory,
     /// None of these: model or kernel does not follow the specification.
     Model,
 }

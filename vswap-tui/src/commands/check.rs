@@ -130,7 +130,6 @@ const fn words(cause: Cause) -> &'static str {
         Cause::ColdStart => "the state before was not known",
         Cause::Contention => "another CPU was at work in between",
         Cause::LateWorker => "a worker was in the middle of its work",
-        Cause::Memory => "the kernel got no memory",
         Cause::Model => "NOT EXPLAINED: the model or the kernel does not follow the specification",
     }
 }

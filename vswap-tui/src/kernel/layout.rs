@@ -36,8 +36,6 @@ fn value_of(btf: &Btf, field: Field) -> Option<u32> {
         }
         Field::CgroupKn => member("cgroup", "kn"),
         Field::KnId => member("kernfs_node", "id"),
-        Field::CiCount => member("swap_cluster_info", "count"),
-        Field::CiFlags => member("swap_cluster_info", "flags"),
         Field::CiOrder => member("swap_cluster_info", "order"),
         Field::CiTable => member("swap_cluster_info", "table"),
         Field::CiMemcg => {
@@ -48,7 +46,6 @@ fn value_of(btf: &Btf, field: Field) -> Option<u32> {
         Field::CiSize => btf.size_of("swap_cluster_info"),
         Field::SiType => member("swap_info_struct", "type"),
         Field::SiFlags => member("swap_info_struct", "flags"),
-        Field::SiPrio => member("swap_info_struct", "prio"),
         Field::SiMax => member("swap_info_struct", "max"),
         Field::SiPages => member("swap_info_struct", "pages"),
         Field::SiClusters => member("swap_info_struct", "cluster_info"),
