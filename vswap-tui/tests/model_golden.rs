@@ -280,8 +280,8 @@ fn steps_and_lists_visited_are_told() {
         bed.model.take_steps(),
         [
             Step::Device(p),
-            Step::Visit(p, ListId::Nonfull(0)),
-            Step::Visit(p, ListId::Free),
+            Step::Isolate(p, ListId::Nonfull(0), None),
+            Step::Isolate(p, ListId::Free, Some(1)),
             Step::Move(p, 1, Flag::None, 0),
             Step::Scan(p, 1, 512, Some(512)),
             Step::Move(p, 1, Flag::Frag, 0),

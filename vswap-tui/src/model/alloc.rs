@@ -271,11 +271,13 @@ impl Model {
         oracle: &mut O,
     ) -> Search {
         request.walk.visited |= 1 << list.index();
-        self.note(Step::Visit(d, list));
         // More rounds than clusters cannot lead anywhere; the kernel has no such bound and needs none.
         for _ in 0..=self.dev(d).lists.len(list) {
             let dev = self.dev(d);
-            let Some(c) = dev.lists.iter(list).find(|&c| !oracle.locked(d, c)) else { return Ok(None) };
+            let unlocked = dev.lists.iter(list).find(|&c| !oracle.locked(d, c));
+            self.note(Step::Isolate(d, list, unlocked));
+            let Some(c) = unlocked else { return Ok(None) };
+            let dev = self.dev(d);
             let order = dev.clusters[c as usize].order;
             let before = dev.clusters[c as usize].flag;
             let fresh = dev.clusters[c as usize].tables.is_none();

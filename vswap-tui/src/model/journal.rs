@@ -76,8 +76,9 @@ pub struct Outcome {
 pub enum Step {
     /// The slow path turned to a device.
     Device(u8),
-    /// A list was looked at.
-    Visit(u8, ListId),
+    /// A list was asked for a cluster (`isolate_lock_cluster`): device, list, the cluster taken off it, `None` if it
+    /// had none. The lists of a request are asked one by one, so these steps are its path.
+    Isolate(u8, ListId, Option<u32>),
     /// A cluster was scanned: device, cluster, first offset looked at, offset found.
     Scan(u8, u32, u64, Option<u64>),
     /// A cluster changed its flag, and so its list: device, cluster, flag, order.

@@ -279,6 +279,18 @@ impl Model {
         self.steps.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
+    /// The steps recorded and not taken yet.
+    pub fn steps(&self) -> &[Step] {
+        self.steps.as_deref().unwrap_or_default()
+    }
+
+    /// Forgets the steps recorded so far and keeps their memory, for callers that look at every request.
+    pub fn clear_steps(&mut self) {
+        if let Some(steps) = &mut self.steps {
+            steps.clear();
+        }
+    }
+
     #[inline]
     fn note(&mut self, step: Step) {
         if let Some(steps) = &mut self.steps {

@@ -52,6 +52,7 @@ impl Model {
     pub(super) fn full_reclaim<O: Oracle + ?Sized>(&mut self, d: u8, mut budget: u64, oracle: &mut O) {
         loop {
             let unlocked = self.dev(d).lists.iter(ListId::Full).find(|&c| !oracle.locked(d, c));
+            self.note(Step::Isolate(d, ListId::Full, unlocked));
             let Some(c) = unlocked else { break };
             self.shift_to(d, c, Flag::None);
             budget = budget.saturating_sub(1);
