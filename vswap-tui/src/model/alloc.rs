@@ -38,6 +38,7 @@ impl Model {
                     outcome.end = End::Done;
                 } else {
                     outcome.end = End::Refused;
+                    self.note_uncache(slot, folio.order);
                     let (c, at) = self.split_off(slot.off());
                     self.release(slot.dev(), c, at, 1 << folio.order);
                 }

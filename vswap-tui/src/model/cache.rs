@@ -97,6 +97,7 @@ impl Model {
             self.charges.charge(id, nr);
             self.set_ids(head, nr as usize, id);
         }
+        self.note_uncache(head, self.word(head).order());
         let unused = (0..nr).filter(|&i| self.word(head.add(i)).count() == 0).count() as u64;
         for i in 0..nr {
             self.change(head.add(i), |word| word.replaced(Word::shadow(shadow, 0)));

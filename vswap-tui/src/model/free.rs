@@ -3,7 +3,7 @@
 use super::charge::Cgroup;
 use super::cluster::Touch;
 use super::word::{Kind, Word};
-use super::{Fault, Flag, ListId, Model};
+use super::{Fault, Flag, ListId, Model, Step};
 use vswap_common::Entry;
 
 impl Model {
@@ -26,6 +26,9 @@ impl Model {
     /// Frees used slots: backing first, then words, ids and charges, then the cluster's list.
     pub(super) fn release(&mut self, d: u8, c: u32, slot: usize, nr: u64) {
         let virt = self.dev(d).virt;
+        if self.steps.is_some() {
+            self.note_free(d, c, slot, nr);
+        }
         if virt {
             self.release_backing(c, slot, nr as usize);
         }
@@ -49,6 +52,16 @@ impl Model {
             self.audit.physical_words_freed += nr;
         }
         self.finish_free(d, c, nr);
+    }
+
+    fn note_free(&mut self, d: u8, c: u32, slot: usize, nr: u64) {
+        let at = Entry::new(d, self.dev(d).base(c) + slot as u64);
+        self.note(Step::Free(at, nr as u16));
+        for i in 0..nr {
+            if self.word(at.add(i)).in_zswap() {
+                self.note(Step::Invalidate(at.add(i)));
+            }
+        }
     }
 
     /// Lets go of the memcg ids of freed slots, run by run (`swap_cgroup_clear`, `mem_cgroup_uncharge_swap`).

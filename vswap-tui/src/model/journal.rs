@@ -85,4 +85,23 @@ pub enum Step {
     Move(u8, u32, Flag, u8),
     /// Reclaim tried a folio: head and result (slots freed, or the negative size).
     Reclaim(Entry, i64),
+    /// A folio is about to leave the swap cache (`__swap_cache_do_del_folio`).
+    Uncache(Uncached),
+    /// Slots of one cluster are about to become free, in one batch (`__swap_cluster_free_entries`).
+    Free(Entry, u16),
+    /// One of the slots just freed was in zswap; its entry goes (`zswap_invalidate`). Direct-mapped slots only.
+    Invalidate(Entry),
+}
+
+/// A folio on its way out of the swap cache, as its first word has it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Uncached {
+    /// First slot.
+    pub head: Entry,
+    /// Order of the folio.
+    pub order: u8,
+    /// Zero flag.
+    pub zero: bool,
+    /// Recorded memcg id, 0 for none.
+    pub memcg: u16,
 }

@@ -42,7 +42,7 @@ pub use cluster::Flag;
 pub use cost::Cost;
 pub use device::{Device, DeviceSpec};
 pub use fault::Fault;
-pub use journal::{End, Outcome, Path, Step, Walk};
+pub use journal::{End, Outcome, Path, Step, Uncached, Walk};
 pub use lists::ListId;
 pub use oracle::{FolioFacts, Memory, Oracle, Undisturbed};
 pub use policy::{Config, Policy};
@@ -288,6 +288,15 @@ impl Model {
     pub fn clear_steps(&mut self) {
         if let Some(steps) = &mut self.steps {
             steps.clear();
+        }
+    }
+
+    /// Notes that the folio cached at `head` is about to leave the cache, if steps are recorded.
+    #[inline]
+    fn note_uncache(&mut self, head: Entry, order: u8) {
+        if self.steps.is_some() {
+            let (zero, memcg) = (self.word(head).zero(), self.memcg(head));
+            self.note(Step::Uncache(Uncached { head, order, zero, memcg }));
         }
     }
 

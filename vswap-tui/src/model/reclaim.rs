@@ -32,6 +32,7 @@ impl Model {
         };
         let idle = facts.lockable && !facts.writeback && !facts.suspended;
         let result = if wanted && idle && self.unused(head, nr) {
+            self.note_uncache(head, word.order());
             let (c, slot) = self.split_off(head.off());
             self.release(head.dev(), c, slot, nr);
             nr as i64
