@@ -9,6 +9,8 @@
 //! What the model cannot know it is told: which folios a thread reclaimed while it was allocating. A list head
 //! that the kernel passed over was locked; that explains a miss and is not simulated. After a miss the kernel's choice is forced and the comparison goes on. Neither side is repaired.
 
+mod judge;
+mod moves;
 mod replay;
 mod request;
 
@@ -31,6 +33,10 @@ pub enum Cause {
     Contention,
     /// A reclaim or discard worker was in the middle of its work.
     LateWorker,
+    /// The kernel had no memory for the tables of a free cluster and looked elsewhere.
+    Memory,
+    /// The trace lacks what would tell: it was recorded with `--slots-only`.
+    NotRecorded,
     /// None of these: model or kernel does not follow the specification.
     Model,
 }
@@ -71,6 +77,29 @@ impl From<Entry> for Slot {
     }
 }
 
+/// How often model and kernel were compared in one respect, and how often they were the same.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct Compared {
+    /// Times compared.
+    pub compared: u64,
+    /// Times the same.
+    pub agreed: u64,
+    /// The others, by cause.
+    pub misses: std::collections::BTreeMap<Cause, u64>,
+    /// The first of them in words.
+    pub first: Option<String>,
+}
+
+impl Compared {
+    /// Counts one that differs; `text` is only made for the first.
+    fn miss(&mut self, cause: Cause, text: impl FnOnce() -> String) {
+        *self.misses.entry(cause).or_default() += 1;
+        if self.first.is_none() {
+            self.first = Some(text());
+        }
+    }
+}
+
 /// Result of a check.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Agreement {
@@ -82,6 +111,11 @@ pub struct Agreement {
     pub agreement: f64,
     /// Requests the kernel refused.
     pub refused: u64,
+    /// Requests with the same slot whose ways were compared: fast or slow path, every list asked, every cluster taken
+    /// off a list.
+    pub paths: Compared,
+    /// Moves of clusters from list to list.
+    pub moves: Compared,
     /// Misses by cause.
     pub misses: std::collections::BTreeMap<Cause, u64>,
     /// The first miss.
@@ -95,6 +129,17 @@ pub struct Agreement {
     pub faults: u64,
     /// Invariants of the model, checked after the last event.
     pub invariants: Vec<Invariant>,
+}
+
+impl Agreement {
+    /// Something does not agree: a slot, a way or a list that nothing explains, an invariant.
+    pub fn diverged(&self) -> bool {
+        let unexplained = |c: &Compared| c.misses.contains_key(&Cause::Model);
+        self.agreed < self.allocations
+            || unexplained(&self.paths)
+            || unexplained(&self.moves)
+            || self.invariants.iter().any(|i| i.broken > 0)
+    }
 }
 
 /// One invariant.

@@ -1,20 +1,22 @@
 //! Drives the model with the events of a trace.
 
-use super::request::{Request, Witness};
-use super::{Agreement, Cause, Divergence, Invariant};
+use super::moves::{Moves, Place, Side};
+use super::request::{Look, Request, Witness};
+use super::{Agreement, Invariant};
 use crate::decode::Event;
-use crate::meta::{Header, HookState};
+use crate::meta::{DeviceInfo, Header, HookState, Update};
 use crate::model::cache::Removal;
 use crate::model::policy::SWAP_TABLE;
-use crate::model::{Config, DeviceSpec, End, Flag, Folio, ListId, Model, Outcome, invariant};
+use crate::model::{Config, DeviceSpec, End, Flag, Folio, ListId, Model, invariant};
 use rustc_hash::FxHashMap;
-use std::fmt::Write as _;
 use vswap_common::{Entry, Hook, Kind, flags};
 
 /// Threads with an open request that are remembered; more than a machine has at one time.
 const MAX_THREADS: usize = 16_384;
-/// Clusters of a list named in the context of a divergence.
-const SHOWN: usize = 8;
+/// The invariants are checked after this many events, and not before as many as a few times the slots they walk: so
+/// their cost per event is bounded.
+const INVARIANTS_EVERY: u64 = 200_000;
+const EVENTS_PER_SLOT: u64 = 4;
 /// `SWP_*` bits (include/linux/swap.h; the numbers have been the same since 4.x).
 const SWP_SOLIDSTATE: u16 = 1 << 4;
 const SWP_BLKDEV: u16 = 1 << 6;
@@ -25,17 +27,24 @@ const NOT_LOOKED: [i32; 2] = [-11, -22];
 
 /// The model beside a trace of a kernel without the virtual layer.
 pub struct Checker {
-    model: Model,
+    pub(super) model: Model,
     requests: FxHashMap<u32, Request>,
-    result: Agreement,
+    pub(super) moves: Moves,
+    pub(super) result: Agreement,
     invariants: invariant::Checker,
+    /// Events when the invariants were checked last.
+    checked_at: u64,
     /// Frames to tell folios apart.
     next_pfn: u64,
     /// Events seen by CPU, to notice what other CPUs did during a request.
-    by_cpu: Vec<u64>,
+    pub(super) by_cpu: Vec<u64>,
     events: u64,
     /// Records were lost: from here on the model has to learn the lists again.
-    lost: bool,
+    pub(super) lost: bool,
+    /// Devices used before their priority was told, by swap type.
+    used_untold: u32,
+    /// Devices whose priority was told.
+    told: u32,
 }
 
 impl Checker {
@@ -46,19 +55,65 @@ impl Checker {
                 || header.plan.is_empty()
         };
         let cpus = (header.kernel.cpus as usize).clamp(1, 8192);
-        Self {
-            model: Model::new(Config { cpus, ..Config::new(SWAP_TABLE) }),
+        let mut model = Model::new(Config { cpus, ..Config::new(SWAP_TABLE) });
+        model.record_steps();
+        let mut checker = Self {
+            model,
             requests: FxHashMap::default(),
+            moves: Moves::default(),
             result: Agreement {
                 from_swapon: header.from_swapon,
                 references: [Hook::Dup, Hook::DupDirect, Hook::Put].into_iter().all(attached),
                 ..Agreement::default()
             },
             invariants: invariant::Checker::default(),
+            checked_at: 0,
             next_pfn: 1,
             by_cpu: vec![0; cpus],
             events: 0,
             lost: false,
+            used_untold: 0,
+            told: 0,
+        };
+        checker.found_in_use(&header.devices);
+        checker
+    }
+
+    /// Devices that were in use when recording began: their lists and slots are not known, their sizes are.
+    fn found_in_use(&mut self, devices: &[DeviceInfo]) {
+        let mut devices: Vec<_> = devices.iter().filter(|info| !info.r#virtual && info.pages > 0).collect();
+        devices.sort_by_key(|info| info.dev);
+        let mut unused = Vec::new();
+        for info in devices {
+            let spec = DeviceSpec { priority: info.prio, ..DeviceSpec::block(info.pages + 1) };
+            // Swap types are given out from the lowest on.
+            while let Ok(dev) = self.model.swapon(&spec)
+                && dev < info.dev
+            {
+                unused.push(dev);
+            }
+            self.told |= 1 << (info.dev & 31);
+        }
+        for dev in unused {
+            let _ = self.model.swapoff(dev);
+        }
+        self.model.clear_steps();
+    }
+
+    /// Takes in news: priorities of devices, which swapon does not tell yet.
+    pub fn update(&mut self, update: &Update) {
+        for info in update.devices.iter().filter(|info| !info.r#virtual) {
+            let bit = 1u32 << (info.dev & 31);
+            if self.told & bit != 0 {
+                continue;
+            }
+            self.told |= bit;
+            let differs = self.model.device(info.dev).is_some_and(|dev| dev.priority != info.prio);
+            self.model.set_priority(info.dev, info.prio);
+            // Until now the devices were tried in another order than the kernel's.
+            if differs && self.used_untold != 0 && self.model.devices().count() > 1 {
+                self.result.from_swapon = false;
+            }
         }
     }
 
@@ -87,21 +142,38 @@ impl Checker {
             Kind::Put => self.put(e),
             Kind::ClusterMove => self.cluster_move(e),
             Kind::Isolate => self.isolate(e),
-            _ => {}
+            _ => return,
+        }
+        self.settle_moves(e.ts);
+        if self.events - self.checked_at >= INVARIANTS_EVERY {
+            let slots: u64 = self.model.devices().map(|(_, dev)| dev.max).sum();
+            if self.events - self.checked_at >= slots.saturating_mul(EVENTS_PER_SLOT) {
+                self.check_invariants();
+            }
         }
     }
 
-    /// The result so far; checks the invariants once more.
-    pub fn finish(mut self) -> Agreement {
+    fn check_invariants(&mut self) {
+        self.checked_at = self.events;
         self.invariants.check(&self.model);
-        let r = &mut self.result;
+    }
+
+    /// The result so far.
+    pub fn agreement(&self) -> Agreement {
+        let mut r = self.result.clone();
         r.agreement = if r.allocations == 0 { 1.0 } else { r.agreed as f64 / r.allocations as f64 };
         r.invariants = self
             .invariants
             .tallies()
             .map(|(_, name, t)| Invariant { name, checked: t.checked, broken: t.broken })
             .collect();
-        self.result
+        r
+    }
+
+    /// The result at the end; checks the invariants once more.
+    pub fn finish(mut self) -> Agreement {
+        self.check_invariants();
+        self.agreement()
     }
 
     fn swap_on(&mut self, e: &Event) {
@@ -121,13 +193,17 @@ impl Checker {
             Ok(dev) if dev == e.entry.dev() => {}
             _ => self.fault(),
         }
+        self.told &= !(1 << e.entry.dev());
+        self.used_untold &= !(1 << e.entry.dev());
     }
 
     fn swap_off(&mut self, dev: u8) {
         if self.model.swapoff(dev).is_err() {
             self.fault();
         }
-        self.invariants.check(&self.model);
+        self.model.clear_steps();
+        self.moves.forget_device(dev);
+        self.check_invariants();
     }
 
     fn begin(&mut self, e: &Event) {
@@ -135,7 +211,7 @@ impl Checker {
             self.requests.clear();
         }
         let foreign_before = self.foreign(e.cpu);
-        let request = Request { order: e.order, foreign_before, ..Request::default() };
+        let request = Request { begun: true, order: e.order, foreign_before, ..Request::default() };
         self.requests.insert(e.tid, request);
     }
 
@@ -145,41 +221,34 @@ impl Checker {
     }
 
     fn isolate(&mut self, e: &Event) {
-        if let Some(request) = self.searching(e.tid).filter(|r| r.first_look.is_none()) {
-            request.first_look = Some((e.val, e.order, (e.nr > 0).then_some(e.entry)));
+        let Some(dev) = self.model.device(e.entry.dev()) else { return };
+        let look = Look::of(e, dev.cluster_of(e.entry.off()));
+        if let Some(request) = self.searching(e.tid) {
+            request.look(look);
+        } else if let (Some(ListId::Full), Some(c)) = (look.list, look.found) {
+            // The worker that reclaims from full clusters; what it frees there is told as it happens.
+            self.model.isolate_full(look.dev, c);
         }
-    }
-
-    /// The kernel passed over the head of a list: somebody else held its lock (`isolate_lock_cluster` skips those, and
-    /// takes a list whose clusters are all locked for empty).
-    fn passed_over(&self, request: &Request, dev: u8) -> bool {
-        let Some((list, order, found)) = request.first_look else { return false };
-        let list = match list {
-            1 => ListId::Free,
-            2 => ListId::Nonfull(order),
-            3 => ListId::Frag(order),
-            4 => ListId::Full,
-            _ => return false,
-        };
-        let Some(device) = self.model.device(dev) else { return false };
-        let looked = found.map(|at| device.cluster_of(at.off()));
-        self.by_cpu.len() > 1 && device.lists.first(list).is_some_and(|head| looked != Some(head))
     }
 
     fn allocated(&mut self, e: &Event) {
         let mut request = self.requests.remove(&e.tid).filter(|r| !r.told).unwrap_or_default();
+        self.used_untold |= !self.told & 1 << e.entry.dev();
         let folio = Folio { pfn: self.pfn(), order: e.order, memcg: 0 };
-        let passed_over = self.passed_over(&request, e.entry.dev());
         let mut witness = Witness { took: Some(e.entry), reclaimed: &request.reclaimed };
         let outcome = self.model.alloc_folio(e.cpu.into(), folio, &mut witness);
         let agreed = outcome.end == End::Done;
+        self.judge(e, &request, Some(e.entry), &outcome, agreed);
+        if !agreed {
+            self.moves.forget();
+            self.model.clear_steps();
+        }
         // What was reclaimed to make room lies under the new slots now.
         let taken = if agreed { 1u64 << e.order } else { 0 };
         self.settle(&request, |at| at.dev() == e.entry.dev() && at.off().wrapping_sub(e.entry.off()) < taken);
         if !agreed && self.model.force_alloc(e.cpu.into(), folio, e.entry).is_err() {
             self.fault();
         }
-        self.judge(e, &request, Some(e.entry), &outcome, agreed, passed_over);
         // A refused charge is told after this; the search is over.
         request.told = true;
         self.requests.insert(e.tid, request);
@@ -192,12 +261,15 @@ impl Checker {
         }
         self.result.refused += 1;
         let folio = Folio { pfn: self.pfn(), order: request.order, memcg: 0 };
-        let passed_over = self.model.avail().first().is_some_and(|dev| self.passed_over(&request, *dev));
         let mut witness = Witness { took: None, reclaimed: &request.reclaimed };
         let outcome = self.model.alloc_folio(e.cpu.into(), folio, &mut witness);
         let agreed = outcome.end == End::NoSpace;
+        self.judge(e, &request, None, &outcome, agreed);
+        if !agreed {
+            self.moves.forget();
+            self.model.clear_steps();
+        }
         self.settle(&request, |_| false);
-        self.judge(e, &request, None, &outcome, agreed, passed_over);
     }
 
     /// What the thread freed on its way and the model did not is freed now, except slots that are `taken` again.
@@ -216,69 +288,8 @@ impl Checker {
         }
     }
 
-    fn judge(
-        &mut self,
-        e: &Event,
-        request: &Request,
-        kernel: Option<Entry>,
-        outcome: &Outcome,
-        agreed: bool,
-        passed_over: bool,
-    ) {
-        self.result.allocations += 1;
-        if agreed {
-            self.result.agreed += 1;
-            return;
-        }
-        let model = match outcome.end {
-            End::Mismatch(at) => Some(at),
-            _ => outcome.slot,
-        };
-        let cause = self.cause(e.cpu, request, kernel, model, passed_over);
-        *self.result.misses.entry(cause).or_default() += 1;
-        if self.result.first_divergence.is_none() {
-            self.result.first_divergence = Some(Divergence {
-                ts: e.ts,
-                request: self.result.allocations,
-                cpu: e.cpu,
-                order: e.order,
-                kernel: kernel.map(Into::into),
-                model: model.map(Into::into),
-                cause,
-                context: self.context(e.cpu, e.order, kernel.or(model).map_or(0, Entry::dev)),
-            });
-        }
-    }
-
-    /// As far as the trace tells; [`Cause::Model`] only when nothing else can explain the miss.
-    fn cause(
-        &self,
-        cpu: u16,
-        request: &Request,
-        kernel: Option<Entry>,
-        model: Option<Entry>,
-        passed_over: bool,
-    ) -> Cause {
-        let discarding = |at: Option<Entry>| {
-            at.and_then(|at| {
-                let dev = self.model.device(at.dev())?;
-                self.model.cluster_state(at.dev(), dev.cluster_of(at.off()))
-            })
-            .is_some_and(|(flag, ..)| flag == Flag::Discard)
-        };
-        if self.lost || !self.result.from_swapon || (!self.result.references && self.model.swap_full()) {
-            Cause::ColdStart
-        } else if discarding(kernel) || discarding(model) {
-            Cause::LateWorker
-        } else if passed_over || self.foreign(cpu) != request.foreign_before {
-            Cause::Contention
-        } else {
-            Cause::Model
-        }
-    }
-
     /// Events of all CPUs but this one.
-    fn foreign(&self, cpu: u16) -> u64 {
+    pub(super) fn foreign(&self, cpu: u16) -> u64 {
         self.events - self.by_cpu.get(usize::from(cpu)).copied().unwrap_or(0)
     }
 
@@ -345,15 +356,24 @@ impl Checker {
         }
     }
 
-    /// The discard worker puts a cluster back on the free list; every other move follows from what moved it.
+    /// The discard worker puts a cluster back on the free list, the reclaim worker one on the full list; every other
+    /// move follows from what moved it, and is compared.
     fn cluster_move(&mut self, e: &Event) {
-        let (d, free) = (e.entry.dev(), e.val == 1);
+        let (d, flag) = (e.entry.dev(), e.val as u8);
         let Some(dev) = self.model.device(d) else { return };
         let c = dev.cluster_of(e.entry.off());
-        let discarding = self.model.cluster_state(d, c).is_some_and(|(flag, ..)| flag == Flag::Discard);
-        if free && discarding && self.model.run_discard_worker(d, 1).is_err() {
-            self.fault();
+        let now = self.model.cluster_state(d, c).map(|(flag, ..)| flag);
+        if let Some(request) = self.searching(e.tid) {
+            request.moved(c, flag);
+        } else if flag == Flag::Free as u8 && now == Some(Flag::Discard) {
+            if self.model.run_discard_worker(d, 1).is_err() {
+                self.fault();
+            }
+        } else if flag == Flag::Full as u8 && now == Some(Flag::None) {
+            self.model.relocate_full(d, c);
         }
+        self.settle_moves(e.ts);
+        self.moved((d, c), Side::Kernel, Place::new(flag, e.order), e.ts);
     }
 
     fn fault(&mut self) {
@@ -363,19 +383,5 @@ impl Checker {
     fn pfn(&mut self) -> u64 {
         self.next_pfn += 512;
         self.next_pfn
-    }
-
-    /// Cache and lists as the model has them, in words.
-    fn context(&self, cpu: u16, order: u8, dev: u8) -> String {
-        let (cached, off) = self.model.cache(cpu.into()).physical(order);
-        let mut out = format!("cpu {cpu} order {order} cache {cached:?}:{off}");
-        let Some(device) = self.model.device(dev) else { return out };
-        for list in [ListId::Nonfull(order), ListId::Free, ListId::Frag(order), ListId::Full] {
-            let _ = write!(out, "; {list:?} ({})", device.lists.len(list));
-            for c in device.lists.iter(list).take(SHOWN) {
-                let _ = write!(out, " {c}");
-            }
-        }
-        out
     }
 }

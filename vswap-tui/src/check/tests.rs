@@ -5,7 +5,7 @@ use crate::decode::Event;
 use crate::meta::{Header, HookPlan, HookState, KernelInfo};
 use crate::model::cache::Removal;
 use crate::model::policy::SWAP_TABLE;
-use crate::model::{Config, DeviceSpec, Folio, Model, Step, Undisturbed};
+use crate::model::{Config, DeviceSpec, Flag, Folio, ListId, Model, Step, Undisturbed};
 use vswap_common::{Entry, Hook, Kind};
 
 const MAX: u64 = 8192;
@@ -24,6 +24,7 @@ impl Kernel {
         let mut kernel =
             Self { model: Model::new(Config::new(SWAP_TABLE)), events: Vec::new(), ts: 0, reclaimed: 0 };
         kernel.model.swapon(&DeviceSpec::block(MAX)).unwrap();
+        kernel.model.record_steps();
         kernel.tell(Kind::SwapOn, Entry::new(0, MAX), 0, 0, 0);
         let on = kernel.events.last_mut().unwrap();
         (on.arg, on.flags) = (MAX - 1, 1 << 4 | 1 << 6);
@@ -40,18 +41,18 @@ impl Kernel {
     fn alloc(&mut self, cpu: u16, order: u8) -> Option<Entry> {
         self.tell(Kind::AllocBegin, Entry(0), 0, order, cpu);
         let folio = Folio { pfn: self.ts, order, memcg: 0 };
-        self.model.record_steps();
+        self.model.clear_steps();
         let slot = self.model.alloc_folio(cpu.into(), folio, &mut Undisturbed).slot;
-        for step in self.model.take_steps() {
-            if let Step::Reclaim(head, freed @ 1..) = step {
-                self.tell(Kind::CacheDel, head, freed as u16, 0, cpu);
-                self.tell(Kind::Free, head, freed as u16, 0, cpu);
-                self.reclaimed += 1;
-            }
-        }
+        let steps = self.model.take_steps();
+        // The last move is that of the cluster that served, after the slots were taken.
+        let served = steps.iter().rposition(|s| matches!(s, Step::Scan(..)));
+        let (before, after) =
+            steps.split_at(served.filter(|_| slot.is_some()).map_or(steps.len(), |i| i + 1));
+        self.tell_steps(before, cpu);
         match slot {
             Some(at) => {
                 self.tell(Kind::Alloc, at, 1 << order, order, cpu);
+                self.tell_steps(after, cpu);
                 self.model.dup(at, 1 << order, &mut Undisturbed).unwrap();
                 self.tell(Kind::Dup, at, 1 << order, order, cpu);
                 self.model.cache_del(at, 0, Removal::Dropped).unwrap();
@@ -63,6 +64,36 @@ impl Kernel {
             }
         }
         slot
+    }
+
+    /// Records of what the allocator did on its way.
+    fn tell_steps(&mut self, steps: &[Step], cpu: u16) {
+        for step in steps {
+            match *step {
+                Step::Reclaim(head, freed @ 1..) => {
+                    self.tell(Kind::CacheDel, head, freed as u16, 0, cpu);
+                    self.tell(Kind::Free, head, freed as u16, 0, cpu);
+                    self.reclaimed += 1;
+                }
+                Step::Isolate(dev, list, found) => {
+                    let (number, order) = match list {
+                        ListId::Free => (1, 0),
+                        ListId::Nonfull(order) => (2, order),
+                        ListId::Frag(order) => (3, order),
+                        ListId::Full => (4, 0),
+                        ListId::Discard => (5, 0),
+                    };
+                    let at = Entry::new(dev, u64::from(found.unwrap_or(0)) * 512);
+                    self.tell(Kind::Isolate, at, u16::from(found.is_some()), order, cpu);
+                    self.events.last_mut().unwrap().val = number;
+                }
+                Step::Move(dev, c, flag, order) if flag != Flag::None => {
+                    self.tell(Kind::ClusterMove, Entry::new(dev, u64::from(c) * 512), 0, order, cpu);
+                    self.events.last_mut().unwrap().val = flag as i32;
+                }
+                _ => {}
+            }
+        }
     }
 
     /// Reads a page back: its slot stays, held by the swap cache alone.
@@ -77,6 +108,8 @@ impl Kernel {
         self.tell(Kind::Put, at, nr, 0, cpu);
         self.model.put(at, nr.into(), false, &mut Undisturbed).unwrap();
         self.tell(Kind::Free, at, nr, 0, cpu);
+        let steps = self.model.take_steps();
+        self.tell_steps(&steps, cpu);
     }
 
     /// Allocates and frees in a fixed pattern over all orders until some requests fail.
@@ -119,6 +152,9 @@ fn a_kernel_that_follows_the_rules_agrees_everywhere() {
     let result = check(&Kernel::busy().events);
     assert_eq!((result.agreed, result.faults), (result.allocations, 0), "{:?}", result.first_divergence);
     assert_eq!(result.allocations, 6000);
+    assert_eq!((result.paths.compared, result.paths.agreed), (6000, 6000), "{:?}", result.paths.first);
+    assert!(result.moves.compared > 1000 && result.moves.first.is_none(), "{:?}", result.moves);
+    assert!(!result.diverged());
     assert!(result.refused > 0, "the pattern fills the device");
     assert!(result.invariants.iter().all(|i| i.broken == 0 && i.checked > 0 || i.checked == 0));
 }
@@ -142,6 +178,94 @@ fn what_the_allocator_reclaims_on_its_way_is_followed() {
     assert!(kernel.reclaimed > 500, "{}", kernel.reclaimed);
     let result = check(&kernel.events);
     assert_eq!((result.agreed, result.faults), (result.allocations, 0), "{:?}", result.first_divergence);
+    assert_eq!((result.paths.first, result.moves.first), (None, None));
+}
+
+#[test]
+fn another_way_to_the_same_slot_and_a_move_left_out_are_told() {
+    let mut events = Kernel::busy().events;
+    let look = events.iter().rposition(|e| e.kind == Kind::Isolate && e.val == 2).unwrap();
+    events[look].order += 1;
+    let result = check(&events);
+    assert_eq!((result.agreed, result.paths.agreed + 1), (result.allocations, result.paths.compared));
+    assert_eq!(result.paths.misses.keys().collect::<Vec<_>>(), [&Cause::Model]);
+    assert!(result.paths.first.as_ref().unwrap().contains("the model's: 0:"), "{:?}", result.paths.first);
+    assert!(result.diverged());
+
+    // One CPU: what differs has no excuse.
+    let mut one = header();
+    one.kernel.cpus = 1;
+    let mut kernel = Kernel::new();
+    (0..600).for_each(|_| {
+        kernel.alloc(0, 0);
+    });
+    let mut events = kernel.events;
+    let first = events.iter().position(|e| e.kind == Kind::ClusterMove).unwrap();
+    events.remove(first);
+    let mut checker = Checker::new(&one);
+    events.iter().for_each(|e| checker.apply(e));
+    let result = checker.finish();
+    assert_eq!(result.moves.misses.get(&Cause::Model), Some(&1), "{:?}", result.moves);
+    assert_eq!(result.agreed, result.allocations, "the slots are the same");
+}
+
+#[test]
+fn memory_that_failed_and_traces_without_begins_have_causes_of_their_own() {
+    let mut kernel = Kernel::new();
+    kernel.alloc(0, 0);
+    // No memory for the tables of cluster 1: back to the tail of free, the request goes without.
+    kernel.tell(Kind::AllocBegin, Entry(0), 0, 4, 0);
+    kernel.tell(Kind::Isolate, Entry::new(0, 0), 0, 4, 0);
+    kernel.events.last_mut().unwrap().val = 2;
+    kernel.tell(Kind::Isolate, Entry::new(0, 512), 1, 0, 0);
+    kernel.events.last_mut().unwrap().val = 1;
+    kernel.tell(Kind::ClusterMove, Entry::new(0, 512), 0, 0, 0);
+    kernel.events.last_mut().unwrap().val = 1;
+    kernel.tell(Kind::AllocFail, Entry(0), 0, 4, 0);
+    kernel.events.last_mut().unwrap().val = -12;
+    let result = check(&kernel.events);
+    assert_eq!(result.misses.keys().collect::<Vec<_>>(), [&Cause::Memory], "{:?}", result.first_divergence);
+
+    let mut kernel = Kernel::new();
+    kernel.tell(Kind::Alloc, Entry::new(0, 77), 1, 0, 0);
+    let result = check(&kernel.events);
+    assert_eq!(result.misses.keys().collect::<Vec<_>>(), [&Cause::NotRecorded]);
+}
+
+#[test]
+fn a_priority_told_after_the_device_was_used_makes_it_a_cold_start() {
+    let device = |dev, prio| crate::meta::DeviceInfo { dev, prio, pages: MAX - 1, ..Default::default() };
+    let mut kernel = Kernel::new();
+    kernel.tell(Kind::SwapOn, Entry::new(1, MAX), 0, 0, 0);
+    kernel.events.last_mut().unwrap().arg = MAX - 1;
+    for (used, prio, from_swapon) in [(false, 5, true), (true, -1, true), (true, 5, false)] {
+        let mut checker = Checker::new(&header());
+        kernel.events.iter().for_each(|e| checker.apply(e));
+        if used {
+            checker.apply(&Event { kind: Kind::Alloc, entry: Entry::new(0, 1), nr: 1, ..kernel.events[0] });
+        }
+        checker.update(&crate::meta::Update { devices: vec![device(1, prio)], ..Default::default() });
+        assert_eq!(checker.agreement().from_swapon, from_swapon, "{used} {prio}");
+    }
+}
+
+#[test]
+fn devices_found_in_use_are_learnt_as_a_cold_start() {
+    let device =
+        |dev| crate::meta::DeviceInfo { dev, prio: -1, pages: MAX - 1, used: 9, ..Default::default() };
+    let late = Header { from_swapon: false, devices: vec![device(2)], ..header() };
+    let mut checker = Checker::new(&late);
+    let mut kernel = Kernel::new();
+    (0..50).for_each(|_| {
+        kernel.alloc(0, 0);
+    });
+    for e in kernel.events.iter().filter(|e| e.kind != Kind::SwapOn) {
+        let entry = if e.entry.0 == 0 { e.entry } else { Entry::new(2, e.entry.off()) };
+        checker.apply(&Event { entry, ..*e });
+    }
+    let result = checker.finish();
+    assert_eq!((result.allocations, result.from_swapon), (50, false));
+    assert!(result.agreed >= 49, "{result:?}");
 }
 
 #[test]
@@ -161,7 +285,8 @@ fn one_slot_elsewhere_is_the_first_divergence_and_the_rest_is_followed() {
     assert_eq!((first.request, first.model), (5, Some(fifth.into())));
     assert_eq!(first.kernel, Some(fifth.add(100).into()));
     assert_eq!(first.cause, Cause::Model, "one CPU, nothing else to blame");
-    assert!(first.context.contains("cache") && result.allocations == 10);
+    assert!(first.context.contains("cache of cpu 0") && first.context.contains("way"));
+    assert!(result.allocations == 10);
     assert!(result.agreed < 10);
 }
 
@@ -171,6 +296,8 @@ fn a_locked_cluster_on_two_cpus_is_contention() {
     kernel.alloc(0, 0);
     // The kernel goes past the head of the free list; the trace shows which cluster it looked into instead.
     kernel.tell(Kind::AllocBegin, Entry(0), 0, 4, 0);
+    kernel.tell(Kind::Isolate, Entry::new(0, 0), 0, 4, 0);
+    kernel.events.last_mut().unwrap().val = 2;
     kernel.tell(Kind::Isolate, Entry::new(0, 1024), 1, 0, 0);
     kernel.events.last_mut().unwrap().val = 1;
     kernel.tell(Kind::Alloc, Entry::new(0, 1024), 16, 4, 0);

@@ -7,8 +7,9 @@
 
 use super::Collector;
 use super::cluster::Word;
+use super::finding::Clash;
 use crate::decode::Event;
-use crate::snapshot::{Backend, LatencyKind, List};
+use crate::snapshot::{Backend, Fault, LatencyKind, List};
 use vswap_common::{Kind, flags};
 
 impl Collector {
@@ -50,11 +51,11 @@ impl Collector {
             Kind::ReadEnd => self.read_end(e),
             Kind::SwapOn => {
                 let leftovers = self.map.switch_on(e);
-                self.losses.contradictions += u64::from(leftovers);
+                self.leak(e, leftovers);
             }
             Kind::SwapOff => {
                 let leftovers = self.map.drop_device(e.entry.dev());
-                self.losses.contradictions += u64::from(leftovers);
+                self.leak(e, leftovers);
             }
             Kind::ClusterMove => self.cluster_move(e),
             // References and the allocator's looks change neither place nor owner: they are for the model.
@@ -64,11 +65,28 @@ impl Collector {
 
     /// Rewrites the run; `change` gets a flag to raise when it meets what cannot be.
     #[inline]
-    fn rewrite(&mut self, e: &Event, mut change: impl FnMut(Word, &mut bool) -> Word) {
-        let mut clash = false;
+    fn rewrite(&mut self, e: &Event, mut change: impl FnMut(Word, &mut Clash) -> Word) {
+        let mut clash = Clash::default();
         let found = self.map.rewrite(e, &mut self.latencies, |old| change(old, &mut clash));
-        self.losses.contradictions += u64::from(clash);
+        if !clash.none() {
+            self.contradiction(e, clash);
+        }
         self.losses.overflow += u64::from(!found);
+    }
+
+    #[cold]
+    fn contradiction(&mut self, e: &Event, clash: Clash) {
+        self.losses.contradictions += 1;
+        self.found.note(e, clash);
+    }
+
+    /// A device went, or came anew, and left slots in use behind. What a loss put in doubt may have been freed unseen.
+    fn leak(&mut self, e: &Event, leftovers: bool) {
+        if leftovers {
+            let mut clash = Clash::default();
+            clash.raise(Fault::LeakAtSwapoff, true);
+            self.contradiction(e, clash);
+        }
     }
 
     /// `__swap_cache_add_folio` from the allocator: words were NULL, the fresh folio is the only copy.
@@ -76,7 +94,7 @@ impl Collector {
         self.totals.alloc += u64::from(e.nr);
         let fresh = owner(Word::FREE.with_backend(Backend::Folio).with_cached(true).with_order(e.order), e);
         self.rewrite(e, |old, clash| {
-            *clash |= old.used() && old.confirmed();
+            clash.raise(Fault::DoubleAllocation, old.used() && old.confirmed());
             fresh
         });
     }
@@ -89,9 +107,13 @@ impl Collector {
         self.rewrite(e, |old, clash| {
             // Nothing happens between allocation and charge, so a slot first met here is a fresh one.
             let word = if old.used() {
+                let other = old.memcg() != 0 && old.memcg() != e.memcg;
+                clash.raise(Fault::TwoOwners, old.confirmed() && other);
                 old
             } else {
-                held(old, e, clash).with_backend(Backend::Folio).with_confirmed(true)
+                clash.raise(Fault::ChargeWithoutBacking, old.confirmed());
+                let word = claimed(old, e, &mut Clash::default()).with_cached(true);
+                word.with_backend(Backend::Folio).with_confirmed(true)
             };
             word.with_memcg(e.memcg)
         });
@@ -100,7 +122,7 @@ impl Collector {
     /// `__swap_cache_do_add_folio` for slots in use: swap-in, readahead, zswap writeback.
     fn cache_add(&mut self, e: &Event) {
         self.rewrite(e, |old, clash| {
-            *clash |= old.cached() && old.confirmed();
+            clash.raise(Fault::TwoOwners, old.cached() && old.confirmed());
             zero_word(owner(claimed(old, e, clash).with_cached(true), e), e, clash)
         });
     }
@@ -110,10 +132,10 @@ impl Collector {
     fn cache_del(&mut self, e: &Event) {
         let by_reclaim = e.flags & flags::SWAPOUT != 0;
         self.rewrite(e, |old, clash| {
-            *clash |= old.used() && !old.cached() && old.confirmed();
+            clash.raise(Fault::NotCached, old.used() && !old.cached() && old.confirmed());
             let word = zero_word(owner(claimed(old, e, clash).with_cached(false), e), e, clash);
             if by_reclaim && word.backend() == Backend::Folio {
-                *clash |= word.confirmed();
+                clash.raise(Fault::LostBacking, word.confirmed());
                 return word.with_backend(Backend::None).with_confirmed(false);
             }
             word
@@ -125,7 +147,8 @@ impl Collector {
         self.totals.free += u64::from(e.nr);
         self.recent_frees.push(e.ts, e.entry, e.nr);
         self.rewrite(e, |old, clash| {
-            *clash |= old.confirmed() && (!old.used() || old.cached());
+            clash.raise(Fault::FreeOfFreeSlot, old.confirmed() && !old.used());
+            clash.raise(Fault::FreeInCache, old.confirmed() && old.used() && old.cached());
             Word::FREE
         });
     }
@@ -141,7 +164,8 @@ impl Collector {
                 if late {
                     return old;
                 }
-                let word = if old.used() { old } else { claimed(old, e, &mut false).with_cached(true) };
+                let word =
+                    if old.used() { old } else { claimed(old, e, &mut Clash::default()).with_cached(true) };
                 word.with_backend(Backend::Zero).with_confirmed(true)
             });
         }
@@ -186,7 +210,7 @@ impl Collector {
                     old.with_backend(Backend::Folio)
                 }
                 Backend::Zswap => {
-                    *clash |= old.confirmed();
+                    clash.raise(Fault::LostBacking, old.confirmed());
                     old.with_backend(Backend::None).with_confirmed(false)
                 }
                 _ => old,
@@ -213,7 +237,7 @@ impl Collector {
         self.losses.overflow += u64::from(!followed);
         self.rewrite(e, |old, clash| {
             let word = held(old, e, clash);
-            *clash |= word.confirmed() && word.backend() != Backend::Phys;
+            clash.raise(Fault::LostBacking, word.confirmed() && word.backend() != Backend::Phys);
             word.with_backend(Backend::Phys).with_confirmed(true)
         });
     }
@@ -299,18 +323,18 @@ impl Collector {
 
 /// The slot is in use. If the map did not know (it was attached late), its place is unknown.
 #[inline]
-fn claimed(old: Word, e: &Event, clash: &mut bool) -> Word {
+fn claimed(old: Word, e: &Event, clash: &mut Clash) -> Word {
     if old.used() {
         return old;
     }
-    *clash |= old.confirmed();
+    clash.raise(Fault::UseOfFreeSlot, old.confirmed());
     Word::UNKNOWN.with_backend(Backend::None).with_order(e.order)
 }
 
 /// The slot is in use and its folio locked in the swap cache.
 #[inline]
-fn held(old: Word, e: &Event, clash: &mut bool) -> Word {
-    *clash |= old.used() && old.confirmed() && !old.cached();
+fn held(old: Word, e: &Event, clash: &mut Clash) -> Word {
+    clash.raise(Fault::NotCached, old.used() && old.confirmed() && !old.cached());
     claimed(old, e, clash).with_cached(true)
 }
 
@@ -324,17 +348,20 @@ fn owner(word: Word, e: &Event) -> Word {
 /// Brings a word in line with the zero flag that the event read under the cluster lock, where that is the truth.
 /// Folio to zero is no contradiction: the late record of the zero writeout may have been ignored.
 #[inline]
-fn zero_word(word: Word, e: &Event, clash: &mut bool) -> Word {
+fn zero_word(word: Word, e: &Event, clash: &mut Clash) -> Word {
     if !e.words_known() {
         return word;
     }
     match (e.zero_flag(), word.backend()) {
         (true, backend) => {
-            *clash |= word.confirmed() && !matches!(backend, Backend::Zero | Backend::Folio);
+            clash.raise(
+                Fault::ZeroFlag,
+                word.confirmed() && !matches!(backend, Backend::Zero | Backend::Folio),
+            );
             word.with_backend(Backend::Zero).with_confirmed(true)
         }
         (false, Backend::Zero) => {
-            *clash |= word.confirmed();
+            clash.raise(Fault::ZeroFlag, word.confirmed());
             word.with_backend(Backend::None).with_confirmed(false)
         }
         (false, _) => word,

@@ -12,6 +12,7 @@
 mod apply;
 mod cluster;
 mod device;
+mod finding;
 mod history;
 mod latency;
 mod memcg;
@@ -20,6 +21,7 @@ mod slot_map;
 
 use crate::meta::{Header, HookState, HookTotals, Update};
 use crate::snapshot::{Backend, Losses, MemcgView, Snapshot, Totals};
+use finding::Found;
 use history::History;
 use latency::{Latencies, Pending};
 use recent::RecentFrees;
@@ -63,6 +65,7 @@ pub struct Collector {
     recent_frees: RecentFrees,
     totals: Totals,
     losses: Losses,
+    found: Found,
     /// Records that gap events say are missing.
     lost_in_gaps: u64,
     /// Records that the hooks' own counters say are missing.
@@ -95,6 +98,7 @@ impl Collector {
             recent_frees: RecentFrees::new(),
             totals: Totals::default(),
             losses: Losses::default(),
+            found: Found::default(),
             lost_in_gaps: 0,
             lost_by_hooks: 0,
             hooks: Vec::new(),
@@ -160,6 +164,7 @@ impl Collector {
             latency: self.latencies.percentiles(),
             transitions: self.map.sums.transitions,
             losses,
+            findings: self.found.view(),
             hooks: self.hooks.clone(),
             history: self.history.share(),
         }

@@ -129,10 +129,10 @@ impl SlotMap {
         leftovers
     }
 
-    /// swapoff completed: takes all slots of the device out of the sums. True if there were any.
+    /// swapoff completed: takes all slots of the device out of the sums. True if any was surely in use.
     pub(super) fn drop_device(&mut self, dev: u8) -> bool {
         let device = &mut self.devices[usize::from(dev) % MAX_DEVICES];
-        let had_slots = device.mix.iter().any(|n| *n > 0);
+        let leaked = device.confirmed > 0;
         for (_, _, cluster) in device.clusters.iter(self.epoch) {
             for word in cluster.words().iter().filter(|w| w.used()) {
                 let row = self.sums.memcgs.row_mut(word.memcg());
@@ -143,7 +143,7 @@ impl SlotMap {
             }
         }
         self.room += device.switch_off();
-        had_slots
+        leaked
     }
 
     /// Slots in use by backend, all devices.

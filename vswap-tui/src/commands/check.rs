@@ -1,19 +1,45 @@
-//! `vswap replay --check`: the model beside a trace.
+//! `vswap replay --check`: the model beside a trace, and the trace's own history against the state machine of a slot.
 
-use super::drain::quiet_on_broken_pipe;
+use super::drain::{Progress, quiet_on_broken_pipe, tell};
 use crate::check::{Agreement, Cause, Checker, Divergence};
 use crate::cli::ReplayArgs;
+use crate::collector::Collector;
 use crate::exit::{Exit, ExitError};
 use crate::meta::Header;
+use crate::report::FaultGroup;
+use crate::snapshot::Snapshot;
 use crate::source::trace::TraceSource;
 use crate::source::{Batch, Polled, Source};
 use anyhow::Context;
+use serde::Serialize;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Layouts whose allocator the model follows: owners in the cluster (Linux 7.2, 7.3), no virtual layer.
 const LAYOUTS: [&str; 2] = ["swap-table-memcg", "swap-table-memcg-ops"];
+/// One point of history; nothing here shows it.
+const HISTORY_NS: u64 = u64::MAX;
+
+/// What `--check --json` prints.
+#[derive(Serialize)]
+struct Checked<'a> {
+    #[serde(flatten)]
+    agreement: &'a Agreement,
+    shadow: Shadow<'a>,
+}
+
+/// The trace's own history, whatever the allocator's choices were.
+#[derive(Serialize)]
+struct Shadow<'a> {
+    /// Events held against the state of their slots.
+    events: u64,
+    /// Events that should be there and are not: what they would have told is not concluded upon.
+    lost: u64,
+    /// What contradicts, by fault.
+    faults: Vec<FaultGroup<'a>>,
+}
 
 /// Runs the check over the whole trace.
 ///
@@ -23,41 +49,58 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<Exit> {
     let mut source = TraceSource::open(&args.file)?;
     known(source.header())?;
     let mut checker = Checker::new(source.header());
+    let mut collector = Collector::new(Arc::new(source.header().clone()), HISTORY_NS);
+    let mut progress = Progress::new();
     let mut batch = Batch::default();
     let damage = loop {
         let polled = source.poll(&mut batch, Duration::from_millis(500))?;
-        batch.events.iter().for_each(|event| checker.apply(event));
+        for update in &batch.updates {
+            checker.update(update);
+            collector.update(update);
+        }
+        for event in &batch.events {
+            checker.apply(event);
+            collector.apply(event);
+        }
+        collector.note_undecodable(batch.undecodable);
+        progress.show(&source);
         if let Polled::End { damage, .. } = polled {
             break damage;
         }
     };
+    drop(progress);
     let result = checker.finish();
+    let snapshot = collector.snapshot();
+    let shadow = Shadow {
+        events: snapshot.events,
+        lost: snapshot.losses.lost,
+        faults: FaultGroup::of(&snapshot.findings),
+    };
     let text = if args.view.json {
-        serde_json::to_string_pretty(&result).context("result to JSON")? + "\n"
+        let checked = Checked { agreement: &result, shadow };
+        serde_json::to_string_pretty(&checked).context("result to JSON")? + "\n"
     } else {
-        render(&result)
+        render(&result, &shadow)
     };
     quiet_on_broken_pipe(io::stdout().write_all(text.as_bytes())).context("write to stdout")?;
-    if let Some(damage) = &damage {
-        eprintln!("vswap: {damage}");
-    }
-    let broken = result.invariants.iter().any(|i| i.broken > 0);
-    Ok(if result.agreed < result.allocations || broken {
+    tell(damage.as_deref(), snapshot.losses.lost.saturating_add(snapshot.losses.undecodable));
+    Ok(exit(&result, &snapshot, damage.is_some()))
+}
+
+/// A divergence is graver news than damage, and damage graver than loss.
+fn exit(result: &Agreement, snapshot: &Snapshot, damaged: bool) -> Exit {
+    if result.diverged() || snapshot.findings.total() > 0 {
         Exit::Divergence
-    } else if damage.is_some() {
+    } else if damaged {
         Exit::Damaged
+    } else if snapshot.losses.lost + snapshot.losses.undecodable > 0 {
+        Exit::Lost
     } else {
         Exit::Ok
-    })
+    }
 }
 
 fn known(header: &Header) -> anyhow::Result<()> {
-    if header.origin != "host" {
-        return Err(ExitError::new(
-            Exit::Failure,
-            "this trace was generated: no kernel chose its slots, there is nothing to hold against the model",
-        ));
-    }
     if !LAYOUTS.contains(&header.layout_name.as_str()) {
         return Err(ExitError::new(
             Exit::NotSupported,
@@ -72,12 +115,18 @@ fn known(header: &Header) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn render(r: &Agreement) -> String {
+fn render(r: &Agreement, shadow: &Shadow<'_>) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "Allocations  {} ({} refused by the kernel)", r.allocations, r.refused);
     let _ = writeln!(out, "Agreed       {} ({:.3} %)", r.agreed, r.agreement * 100.0);
     for (cause, n) in &r.misses {
         let _ = writeln!(out, "  missed     {n}: {}", words(*cause));
+    }
+    for (what, compared) in [("Same way", &r.paths), ("List moves", &r.moves)] {
+        let _ = writeln!(out, "{what:<12} {} of {} compared", compared.agreed, compared.compared);
+        for (cause, n) in &compared.misses {
+            let _ = writeln!(out, "  differ     {n}: {}", words(*cause));
+        }
     }
     if !r.from_swapon {
         let _ = writeln!(
@@ -95,6 +144,11 @@ fn render(r: &Agreement) -> String {
     if let Some(d) = &r.first_divergence {
         let _ = writeln!(out, "\nFirst divergence\n{}", divergence(d));
     }
+    for (what, first) in [("way", &r.paths.first), ("list move", &r.moves.first)] {
+        if let Some(first) = first {
+            let _ = writeln!(out, "\nFirst {what} that differs\n  {first}");
+        }
+    }
     let checked: u64 = r.invariants.iter().map(|i| i.checked).sum();
     let broken: Vec<_> = r.invariants.iter().filter(|i| i.broken > 0).collect();
     let _ = writeln!(
@@ -105,6 +159,11 @@ fn render(r: &Agreement) -> String {
     );
     for i in broken {
         let _ = writeln!(out, "  BROKEN     {} ({} of {})", i.name, i.broken, i.checked);
+    }
+    let faults = if shadow.faults.is_empty() { "no fault" } else { "FAULTS" };
+    let _ = writeln!(out, "Slot states  {} events followed, {faults}", shadow.events);
+    for group in &shadow.faults {
+        let _ = writeln!(out, "  FAULT      {}", group.line());
     }
     out
 }
@@ -130,6 +189,8 @@ const fn words(cause: Cause) -> &'static str {
         Cause::ColdStart => "the state before was not known",
         Cause::Contention => "another CPU was at work in between",
         Cause::LateWorker => "a worker was in the middle of its work",
+        Cause::Memory => "the kernel had no memory for a cluster's tables",
+        Cause::NotRecorded => "not to be told from a trace recorded with --slots-only",
         Cause::Model => "NOT EXPLAINED: the model or the kernel does not follow the specification",
     }
 }

@@ -83,17 +83,17 @@ pub(super) fn quiet_on_broken_pipe(result: io::Result<()>) -> io::Result<()> {
 }
 
 /// A line on stderr while a long trace is read, gone when it is done.
-struct Progress {
+pub(super) struct Progress {
     due: Instant,
     shown: bool,
 }
 
 impl Progress {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { due: Instant::now() + Duration::from_secs(1), shown: false }
     }
 
-    fn show(&mut self, source: &TraceSource) {
+    pub(super) fn show(&mut self, source: &TraceSource) {
         let now = Instant::now();
         if now < self.due || !io::stderr().is_terminal() {
             return;

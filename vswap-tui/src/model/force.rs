@@ -53,6 +53,20 @@ impl Model {
         Ok(evicted)
     }
 
+    /// A reclaim worker took the cluster off the full list to look for slots that only the cache holds.
+    pub fn isolate_full(&mut self, d: u8, c: u32) {
+        if self.cluster_state(d, c).is_some_and(|(flag, ..)| flag == Flag::Full) {
+            self.shift_to(d, c, Flag::None);
+        }
+    }
+
+    /// The worker put a cluster back that it had isolated and found full still (`relocate_cluster`).
+    pub fn relocate_full(&mut self, d: u8, c: u32) {
+        if self.cluster_state(d, c).is_some_and(|(flag, ..)| flag == Flag::None) {
+            self.relocate(d, c);
+        }
+    }
+
     fn force(&mut self, cpu: usize, order: u8, payload: Payload, at: Entry) -> Result<u64, Fault> {
         let nr = 1u64 << order.min(16);
         let virt = self.device(at.dev()).is_some_and(|d| d.virt);

@@ -42,6 +42,20 @@ impl Model {
         }
     }
 
+    /// A priority that became known after `swapon`: the device goes behind its new equals.
+    pub fn set_priority(&mut self, d: u8, priority: i32) {
+        if self.device(d).is_none_or(|dev| dev.virt || dev.priority == priority) {
+            return;
+        }
+        self.dev_mut(d).priority = priority;
+        if let Some(at) = self.active.iter().position(|&x| x == d) {
+            self.active.remove(at);
+            let at = self.active.iter().position(|&x| self.dev(x).priority < priority);
+            self.active.insert(at.unwrap_or(self.active.len()), d);
+        }
+        self.rotate(d);
+    }
+
     /// First part of `swapoff`: no more allocation on the device (`del_from_avail_list`, counters).
     ///
     /// # Errors

@@ -7,7 +7,8 @@ pub mod text;
 
 use crate::meta::{Header, HookTotals, KernelInfo, Trailer};
 use crate::snapshot::{
-    Backend, DeviceView, LatencyKind, List, Losses, MemcgView, Mix, Percentiles, Snapshot, Totals,
+    Backend, DeviceView, Fault, Finding, Findings, LatencyKind, List, Losses, MemcgView, Mix, Percentiles,
+    Snapshot, Totals,
 };
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -60,12 +61,49 @@ pub struct Report<'a> {
     pub totals: &'a Totals,
     /// Loss and doubt in detail.
     pub losses: &'a Losses,
+    /// Events that contradict the state of their slots, by fault.
+    pub findings: Vec<FaultGroup<'a>>,
     /// Counters of the hooks.
     pub hooks: &'a [HookTotals],
     /// Last words of the recorder; `null` if it did not end cleanly.
     pub trailer: Option<Trailer>,
     /// Where the file is not whole, in words.
     pub damage: Option<String>,
+}
+
+/// Events that show one fault.
+#[derive(Debug, Serialize)]
+pub struct FaultGroup<'a> {
+    /// Which fault.
+    pub fault: Fault,
+    /// Events.
+    pub events: u64,
+    /// The first few.
+    pub first: Vec<&'a Finding>,
+}
+
+impl<'a> FaultGroup<'a> {
+    /// The faults that occurred.
+    pub fn of(findings: &'a Findings) -> Vec<Self> {
+        Fault::ALL
+            .into_iter()
+            .zip(findings.counts)
+            .filter(|(_, events)| *events > 0)
+            .map(|(fault, events)| {
+                let first = findings.first.iter().filter(|f| f.fault == fault).collect();
+                Self { fault, events, first }
+            })
+            .collect()
+    }
+
+    /// Fault, count and the first place, in words.
+    pub fn line(&self) -> String {
+        let first = self.first.first().map_or(String::new(), |f| {
+            let slots = if f.nr > 1 { format!(" ({} slots)", f.nr) } else { String::new() };
+            format!(", first {} of {}:{}{slots} at {} ns on cpu {}", f.event, f.dev, f.off, f.ts, f.cpu)
+        });
+        format!("{}: {}{first}", self.fault.words(), self.events)
+    }
 }
 
 /// A swap device.
@@ -193,6 +231,7 @@ impl<'a> Report<'a> {
             latency_ns: LatencyKind::ALL.map(|k| (k.name(), snapshot.latency[k as usize])).into(),
             totals: &snapshot.totals,
             losses: &snapshot.losses,
+            findings: FaultGroup::of(&snapshot.findings),
             hooks: &snapshot.hooks,
             trailer,
             damage,

@@ -82,6 +82,9 @@ fn trust(r: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
             writeln!(out, "Doubt     {} {what}", count(n))?;
         }
     }
+    for group in &r.findings {
+        writeln!(out, "  {}", group.line())?;
+    }
     let mut table = Table::new(&["  hook", "emitted", "lost", "faults", "map full", "skipped"]);
     for h in r.hooks.iter().filter(|h| h.missing() > 0) {
         table.row([
