@@ -34,8 +34,20 @@ fn one_cpu_order_0_is_what_the_kernel_counted() {
 
 #[test]
 fn the_model_picks_every_slot_of_real_kernels() {
-    for (name, allocations) in [("linux-7.3-1cpu-order0.vswap", 4096), ("linux-7.3-4cpu-thp.vswap", 32)] {
+    for (name, allocations) in [
+        ("linux-7.3-1cpu-order0.vswap", 4096),
+        ("linux-7.3-4cpu-thp.vswap", 32),
+        // Order 0 and large folios at once, zswap at its limit, swapoff at the end.
+        ("linux-7.3-1cpu-mixed.vswap", 6134),
+        ("linux-7.3-4cpu-mixed.vswap", 5518),
+    ] {
         let r = json(&["replay", "--check", "--json"], name);
+        for compared in ["paths", "moves"] {
+            let what = |key: &str| number(&r, &format!("/{compared}/{key}"));
+            assert!(what("compared") > 0 && what("compared") == what("agreed"), "{name} {compared}");
+        }
+        assert_eq!(number(&r, "/paths/compared"), allocations, "{name}");
+        assert_eq!(r["shadow"]["faults"], serde_json::json!([]), "{name}");
         assert_eq!((number(&r, "/allocations"), number(&r, "/agreed")), (allocations, allocations), "{name}");
         assert_eq!(number(&r, "/faults"), 0, "{name}");
         assert!(r["first_divergence"].is_null() && r["references"] == true && r["from_swapon"] == true);

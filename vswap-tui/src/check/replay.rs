@@ -198,12 +198,12 @@ impl Checker {
     }
 
     fn swap_off(&mut self, dev: u8) {
+        self.check_invariants();
         if self.model.swapoff(dev).is_err() {
             self.fault();
         }
         self.model.clear_steps();
         self.moves.forget_device(dev);
-        self.check_invariants();
     }
 
     fn begin(&mut self, e: &Event) {

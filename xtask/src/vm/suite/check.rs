@@ -246,8 +246,14 @@ fn model(vswap: &Vswap, bad: &mut Checks) {
         let first = vswap.check.pointer("/first_divergence");
         format!("the model picks the kernel's slot in {agreed} of {asked} allocations; first: {first:?}")
     });
-    let unexplained = number("/misses/model").unwrap_or(0);
-    bad.that(unexplained == 0, || format!("{unexplained} misses of the model are not explained"));
+    for misses in ["/misses", "/paths/misses", "/moves/misses"] {
+        let unexplained = number(&format!("{misses}/model")).unwrap_or(0);
+        bad.that(unexplained == 0, || format!("{unexplained} of the model's {misses} are not explained"));
+    }
+    let faults = vswap.check.pointer("/shadow/faults").and_then(serde_json::Value::as_array);
+    bad.that(faults.is_some_and(Vec::is_empty), || {
+        format!("the trace's own history contradicts itself: {faults:?}")
+    });
     let broken: Vec<_> = vswap
         .check
         .pointer("/invariants")

@@ -51,7 +51,8 @@ fn good() -> (Kernel, Vswap) {
             "totals": {"zswpout": 3000, "zswpin": 301, "zswpwb": 0, "pswpout": 0, "pswpin": 0, "swpout_zero": 900,
                        "swpin_zero": 90},
         }),
-        check: json!({"allocations": 5, "agreed": 5, "misses": {}, "invariants": [{"name": "x", "broken": 0}]}),
+        check: json!({"allocations": 5, "agreed": 5, "misses": {}, "invariants": [{"name": "x", "broken": 0}],
+                      "shadow": {"faults": []}}),
     };
     (kernel, vswap)
 }
@@ -73,12 +74,17 @@ fn a_model_that_picks_another_slot_is_found() {
     // One in five hundred is forgiven on several CPUs, but not without a reason.
     let several = |v: &mut Vswap, misses| {
         v.report["host"]["cpus"] = json!(4);
-        v.check = json!({"allocations": 1000, "agreed": 999, "misses": misses, "invariants": []});
+        v.check = json!({"allocations": 1000, "agreed": 999, "misses": misses, "invariants": [],
+                         "shadow": {"faults": []}});
     };
     assert_eq!(after(|_, v| several(v, json!({"contention": 1}))), [] as [String; 0]);
     assert!(after(|_, v| several(v, json!({"model": 1})))[0].contains("not explained"));
     let bad = after(|_, v| v.check["invariants"][0]["broken"] = json!(2));
     assert!(bad[0].contains("invariants"), "{bad:?}");
+    let bad = after(|_, v| v.check["moves"] = json!({"misses": {"model": 1}}));
+    assert!(bad[0].contains("/moves/misses"), "{bad:?}");
+    let bad = after(|_, v| v.check["shadow"]["faults"] = json!([{"fault": "two_owners"}]));
+    assert!(bad[0].contains("two_owners"), "{bad:?}");
 }
 
 #[test]
