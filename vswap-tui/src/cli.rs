@@ -95,6 +95,10 @@ pub struct LiveArgs {
     /// Show a recording stream instead of this host; `-` is standard input
     #[arg(long, value_name = "FILE|-")]
     pub input: Option<PathBuf>,
+    /// Run the reference model beside the kernel: agreement and divergences in the allocator view (key 3). Traces
+    /// two to three records more a page
+    #[arg(long)]
+    pub check: bool,
     /// Size of the ring buffer between kernel and vswap (a power of two of pages)
     #[arg(long, default_value = "16M", value_parser = parse_bytes)]
     pub ring_size: u64,

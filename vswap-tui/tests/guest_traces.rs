@@ -73,3 +73,23 @@ fn large_folios_are_stored_page_by_page() {
         zswap.first()
     );
 }
+
+#[test]
+fn the_model_runs_beside_a_stream_and_tells_in_the_summary() {
+    let input = fixture("linux-7.3-4cpu-mixed.vswap");
+    let live = |more: &[&str]| {
+        let mut run = Command::cargo_bin("vswap").unwrap();
+        run.args(["live", "--headless"]).args(more).arg("--input").arg(&input);
+        run.assert().success().get_output().stdout.clone()
+    };
+    let json: Value = serde_json::from_slice(&live(&["--check", "--json"])).unwrap();
+    assert_eq!((number(&json, "/check/allocations"), number(&json, "/check/agreed")), (5518, 5518));
+    assert!(number(&json, "/check/invariants/0/checked") > 0, "checked at the end at least");
+    let text = String::from_utf8(live(&["--check"])).unwrap();
+    assert!(
+        text.contains("Model beside the kernel") && text.contains("Agreed       5518 (100.000 %)"),
+        "{text}"
+    );
+    let without: Value = serde_json::from_slice(&live(&["--json"])).unwrap();
+    assert!(without.get("check").is_none());
+}

@@ -11,12 +11,14 @@ use ratatui::layout::Size;
 use ratatui::style::{Color, Modifier};
 use std::sync::Arc;
 use std::time::Duration;
+use vswap_common::Entry;
 use vswap_tui::app::frame::{End, Frame, Playback, Timeline};
 use vswap_tui::app::keymap::{KEYS, Scope};
 use vswap_tui::app::message::{Action, Step};
 use vswap_tui::app::{App, Message, Origin, Paint, View, update};
+use vswap_tui::check::{Agreement, BesideView, Cause, Compared, CpuCaches, Divergence, Invariant};
 use vswap_tui::cli::Speed;
-use vswap_tui::snapshot::{DeviceView, Losses, Snapshot};
+use vswap_tui::snapshot::{DeviceView, Fault, Finding, Losses, Snapshot};
 use vswap_tui::ui;
 
 /// The line that has all these words, in order.
@@ -98,7 +100,9 @@ fn no_colour_means_none_and_ascii_means_ascii() {
     let losses = Losses { lost: 1, ..Losses::default() };
     let mut dashboard = app(Snapshot { losses, ..busy(20) }, 120, 40);
     dashboard.timeline = Timeline::from_blocks([(100 * S, 200 * S, 9)].into_iter());
-    for (view, help) in [(View::Overview, false), (View::Clusters, false), (View::Clusters, true)] {
+    for (view, help) in
+        [(View::Overview, false), (View::Clusters, false), (View::Allocator, false), (View::Clusters, true)]
+    {
         (dashboard.view, dashboard.help) = (view, help);
         let mut terminal = Terminal::new(TestBackend::new(120, 40)).unwrap();
         terminal.draw(|f| ui::draw(&dashboard, MONO, f.buffer_mut())).unwrap();
@@ -211,7 +215,12 @@ fn no_size_panics() {
         let mut dashboard = app(snapshot, 80, 24);
         for timeline in [None, Timeline::from_blocks([(100 * S, 200 * S, 5)].into_iter())] {
             dashboard.timeline = timeline;
-            for (view, help) in [(View::Overview, false), (View::Clusters, false), (View::Clusters, true)] {
+            for (view, help) in [
+                (View::Overview, false),
+                (View::Clusters, false),
+                (View::Allocator, false),
+                (View::Clusters, true),
+            ] {
                 (dashboard.view, dashboard.help) = (view, help);
                 for width in (1..46).chain([80, 109, 110, 200, 300]) {
                     for height in (1..13).chain([23, 24, 60, 100]) {
@@ -231,4 +240,94 @@ fn a_buffer_of_another_size_than_the_state_is_drawn_inside_itself() {
     update(&mut late, Message::Do(Action::Move(Step::Last)));
     let mut terminal = Terminal::new(TestBackend::new(41, 11)).unwrap();
     terminal.draw(|f| ui::draw(&late, MONO, f.buffer_mut())).unwrap();
+}
+
+/// The dashboard with a model beside it that differs from the kernel.
+fn beside(agreement: Option<Agreement>) -> App {
+    let mut dashboard = app(busy(3), 80, 24);
+    let mut next = [None; 10];
+    (next[0], next[4]) = (Some((0, 5120)), Some((1, 77 << 20)));
+    let view = BesideView {
+        agreement,
+        why_not: "start with `vswap live --check`".into(),
+        caches: vec![CpuCaches { cpu: 3, next }],
+    };
+    dashboard.frame.beside = Some(Arc::new(view));
+    dashboard.view = View::Allocator;
+    dashboard
+}
+
+#[test]
+fn allocator_says_whether_the_kernel_does_what_the_model_does() {
+    let miss = Divergence {
+        ts: 102 * S,
+        request: 9374,
+        cpu: 3,
+        order: 0,
+        kernel: Some(Entry::new(0, 10_244).into()),
+        model: None,
+        cause: Cause::Contention,
+        context: "cache of cpu 3, order 0: none\n  the kernel's way: 0:nonfull[0] -> cluster 20".into(),
+    };
+    let compared = |misses: u64| Compared {
+        compared: 45_659,
+        agreed: 45_659 - misses,
+        misses: (misses > 0).then_some((Cause::Model, misses)).into_iter().collect(),
+        first: None,
+    };
+    let agreement = Agreement {
+        allocations: 45_659,
+        agreed: 45_656,
+        refused: 7,
+        misses: [(Cause::Contention, 3)].into(),
+        first_divergence: Some(miss),
+        paths: compared(0),
+        moves: compared(2),
+        from_swapon: true,
+        references: true,
+        invariants: vec![Invariant { name: "FOLIO backing has a folio", checked: 50, broken: 1 }],
+        ..Agreement::default()
+    };
+    let mut dashboard = beside(Some(agreement));
+    let frame = lines(&dashboard, MONO);
+    line_with(&frame, &["same slot", "45,656 of 45,659 allocations (>99.9 %), 7 refused by the kernel"]);
+    line_with(&frame, &["3 missed: another CPU was at work in between"]);
+    line_with(&frame, &["same way", "45,659 of 45,659"]);
+    line_with(&frame, &["2 differ: NOT EXPLAINED"]);
+    line_with(&frame, &["first miss", "request 9,374 after 2.0 s, cpu 3, order 0: kernel 0:10244, model"]);
+    line_with(&frame, &["the kernel's way: 0:nonfull[0] -> cluster 20"]);
+    line_with(&frame, &["invariants", "1, 50 checks, 1 BROKEN"]);
+    line_with(&frame, &["FOLIO backing has a folio"]);
+    line_with(&frame, &["slot states", "no event contradicts"]);
+    line_with(&frame, &["Clusters of /dev/vda by list and order"]);
+    // What does not fit is scrolled to.
+    for _ in 0..40 {
+        update(&mut dashboard, Message::Do(Action::Move(Step::Down)));
+    }
+    let frame = lines(&dashboard, MONO);
+    line_with(&frame, &["all", "o0", "o1", "o9"]);
+    line_with(&frame, &["nonfull", "1,366", "274", "273"]);
+    line_with(&frame, &["cpu 3", "o0 0:5120", "o4 1:80740352"]);
+}
+
+#[test]
+fn allocator_without_a_model_says_why_and_shows_faults_and_lists() {
+    let mut dashboard = beside(None);
+    let mut snapshot = busy(3);
+    snapshot.findings.counts[Fault::TwoOwners as usize] = 2;
+    snapshot.findings.first = Arc::new(vec![Finding {
+        fault: Fault::TwoOwners,
+        ts: 5,
+        event: "cache_add",
+        dev: 1,
+        off: 77,
+        nr: 1,
+        cpu: 2,
+        tid: 9,
+    }]);
+    dashboard.frame.snapshot = Arc::new(snapshot);
+    let frame = lines(&dashboard, MONO);
+    line_with(&frame, &["no model", "start with `vswap live --check`"]);
+    line_with(&frame, &["FAULT", "two owners of one slot: 2, first cache_add of 1:77"]);
+    line_with(&frame, &["free", "1,366"]);
 }

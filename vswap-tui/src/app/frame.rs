@@ -1,5 +1,6 @@
 //! What the pump publishes: one instant, immutable, cheap to hand over.
 
+use crate::check::BesideView;
 use crate::cli::Speed;
 use crate::snapshot::Snapshot;
 use std::sync::Arc;
@@ -16,6 +17,8 @@ pub struct Frame {
     pub events_per_s: f64,
     /// Control of time, for sources that have it.
     pub playback: Option<Playback>,
+    /// The model beside the collector, where one runs.
+    pub beside: Option<Arc<BesideView>>,
     /// Set once no more events will come.
     pub end: Option<End>,
 }

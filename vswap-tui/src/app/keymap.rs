@@ -78,6 +78,7 @@ impl Scope {
             Self::Views => "In every view",
             Self::In(View::Overview) => "In the overview",
             Self::In(View::Clusters) => "In the cluster map",
+            Self::In(View::Allocator) => "In the allocator view",
             Self::Watching => "Live and demo",
             Self::Playing => "Replay",
             Self::Help => "In this help",
@@ -85,12 +86,13 @@ impl Scope {
     }
 
     /// All scopes in the order of the help.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Views,
         Self::Watching,
         Self::Playing,
         Self::In(View::Overview),
         Self::In(View::Clusters),
+        Self::In(View::Allocator),
         Self::Help,
         Self::Anywhere,
     ];
@@ -149,6 +151,7 @@ pub const KEYS: &[Binding] = &[
     bind(&[Code(KeyCode::BackTab)], Scope::Views, Action::PreviousView, "view before", ""),
     bind(&[Char('1')], Scope::Views, Action::Show(View::Overview), "overview", ""),
     bind(&[Char('2')], Scope::Views, Action::Show(View::Clusters), "cluster map", ""),
+    bind(&[Char('3')], Scope::Views, Action::Show(View::Allocator), "allocator", ""),
     bind(&[Code(KeyCode::Esc)], Scope::Views, Action::Back, "back to the overview", ""),
     bind(
         &[Code(KeyCode::Down), Char('j')],
@@ -252,6 +255,43 @@ pub const KEYS: &[Binding] = &[
         Action::Paint,
         "cells show: list and fill, fill, main backend, order",
         "colour",
+    ),
+    bind(&[Char('d')], Scope::In(View::Allocator), Action::NextDevice, "next swap device", "device"),
+    bind(&[Char('D')], Scope::In(View::Allocator), Action::PreviousDevice, "swap device before", ""),
+    bind(
+        &[Code(KeyCode::Down), Char('j')],
+        Scope::In(View::Allocator),
+        Action::Move(Step::Down),
+        "scroll down",
+        "scroll",
+    ),
+    bind(
+        &[Code(KeyCode::Up), Char('k')],
+        Scope::In(View::Allocator),
+        Action::Move(Step::Up),
+        "scroll up",
+        "",
+    ),
+    bind(
+        &[Code(KeyCode::PageDown), Ctrl('d')],
+        Scope::In(View::Allocator),
+        Action::Move(Step::PageDown),
+        "ten lines down",
+        "",
+    ),
+    bind(
+        &[Code(KeyCode::PageUp), Ctrl('u')],
+        Scope::In(View::Allocator),
+        Action::Move(Step::PageUp),
+        "ten lines up",
+        "",
+    ),
+    bind(
+        &[Code(KeyCode::Home), Char('g')],
+        Scope::In(View::Allocator),
+        Action::Move(Step::First),
+        "first line",
+        "",
     ),
     bind(
         &[Code(KeyCode::Esc), Char('q'), Char('?'), Char('h'), Code(KeyCode::F(1))],

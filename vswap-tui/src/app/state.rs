@@ -40,17 +40,20 @@ pub enum View {
     Overview,
     /// The map of clusters.
     Clusters,
+    /// The allocator from inside: model and kernel, lists, caches, other designs.
+    Allocator,
 }
 
 impl View {
     /// All views in the order of their digits.
-    pub const ALL: [Self; 2] = [Self::Overview, Self::Clusters];
+    pub const ALL: [Self; 3] = [Self::Overview, Self::Clusters, Self::Allocator];
 
     /// Name in the header.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Overview => "Overview",
             Self::Clusters => "Clusters",
+            Self::Allocator => "Allocator",
         }
     }
 }
@@ -130,6 +133,8 @@ pub struct App {
     pub interval: Duration,
     /// First visible cgroup of the overview.
     pub cgroup_top: usize,
+    /// First visible line of the allocator view.
+    pub allocator_top: usize,
     /// Cluster view.
     pub clusters: ClusterState,
     /// The whole recording, if its extent is known.
@@ -151,6 +156,7 @@ impl App {
             frozen: false,
             interval,
             cgroup_top: 0,
+            allocator_top: 0,
             clusters: ClusterState { dev: None, cursor: 0, top: 0, zoom: 0, paint: Paint::List },
             timeline,
         }

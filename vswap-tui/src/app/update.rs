@@ -138,6 +138,7 @@ fn travel(app: &mut App, step: Step) {
             let last = app.frame.snapshot.memcgs.len().saturating_sub(1);
             app.cgroup_top = scroll(app.cgroup_top, step, 10, last);
         }
+        View::Allocator => app.allocator_top = scroll(app.allocator_top, step, 10, 1000),
         View::Clusters => {
             let grid = app.grid();
             app.clusters.cursor = moved(&grid, app.clusters.cursor, step);

@@ -9,6 +9,7 @@
 //! What the model cannot know it is told: which folios a thread reclaimed while it was allocating. A list head
 //! that the kernel passed over was locked; that explains a miss and is not simulated. After a miss the kernel's choice is forced and the comparison goes on. Neither side is repaired.
 
+mod beside;
 mod judge;
 mod moves;
 mod replay;
@@ -17,10 +18,31 @@ mod request;
 #[cfg(test)]
 mod tests;
 
+pub use beside::{Beside, BesideView, CpuCaches};
 pub use replay::Checker;
 
+use crate::meta::Header;
 use serde::Serialize;
 use vswap_common::Entry;
+
+/// Layouts whose allocator the model follows: owners in the cluster (Linux 7.2, 7.3), no virtual layer.
+const LAYOUTS: [&str; 2] = ["swap-table-memcg", "swap-table-memcg-ops"];
+
+/// The model follows the allocator of the recorded kernel.
+///
+/// # Errors
+/// Why not, in words.
+pub fn knows(header: &Header) -> Result<(), String> {
+    if LAYOUTS.contains(&header.layout_name.as_str()) {
+        return Ok(());
+    }
+    Err(format!(
+        "the model does not know the allocator of layout '{}' (Linux {}); it knows {}",
+        header.layout_name,
+        header.kernel.release,
+        LAYOUTS.join(", ")
+    ))
+}
 
 /// Why the model and the kernel differ.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize)]
@@ -39,6 +61,20 @@ pub enum Cause {
     NotRecorded,
     /// None of these: model or kernel does not follow the specification.
     Model,
+}
+
+impl Cause {
+    /// In words.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::ColdStart => "the state before was not known",
+            Self::Contention => "another CPU was at work in between",
+            Self::LateWorker => "a worker was in the middle of its work",
+            Self::Memory => "the kernel had no memory for a cluster's tables",
+            Self::NotRecorded => "not to be told from a trace recorded with --slots-only",
+            Self::Model => "NOT EXPLAINED: the model or the kernel does not follow the specification",
+        }
+    }
 }
 
 /// One difference, with what is needed to understand it.
@@ -132,10 +168,12 @@ pub struct Agreement {
 }
 
 impl Agreement {
-    /// Something does not agree: a slot, a way or a list that nothing explains, an invariant.
+    /// Something does not agree and is no consequence of what the trace leaves out: another slot, a way or a list that
+    /// nothing explains, a broken invariant.
     pub fn diverged(&self) -> bool {
+        let known = |cause: &Cause| !matches!(cause, Cause::ColdStart | Cause::NotRecorded);
         let unexplained = |c: &Compared| c.misses.contains_key(&Cause::Model);
-        self.agreed < self.allocations
+        self.misses.keys().any(known)
             || unexplained(&self.paths)
             || unexplained(&self.moves)
             || self.invariants.iter().any(|i| i.broken > 0)

@@ -2,7 +2,7 @@
 
 use super::moves::{Moves, Place, Side};
 use super::request::{Look, Request, Witness};
-use super::{Agreement, Invariant};
+use super::{Agreement, CpuCaches, Invariant};
 use crate::decode::Event;
 use crate::meta::{DeviceInfo, Header, HookState, Update};
 use crate::model::cache::Removal;
@@ -22,6 +22,8 @@ const SWP_SOLIDSTATE: u16 = 1 << 4;
 const SWP_BLKDEV: u16 = 1 << 6;
 const SWP_PAGE_DISCARD: u16 = 1 << 10;
 const SWP_SYNCHRONOUS_IO: u16 = 1 << 12;
+/// Slots of all devices that the model follows; as many as the slot map does. A larger device is not followed.
+const MAX_SLOTS: u64 = 64 << 20;
 /// `-EAGAIN` and `-EINVAL`: the folio was too large to begin with, no slot was looked for.
 const NOT_LOOKED: [i32; 2] = [-11, -22];
 
@@ -85,6 +87,9 @@ impl Checker {
         devices.sort_by_key(|info| info.dev);
         let mut unused = Vec::new();
         for info in devices {
+            if info.pages > MAX_SLOTS {
+                continue;
+            }
             let spec = DeviceSpec { priority: info.prio, ..DeviceSpec::block(info.pages + 1) };
             // Swap types are given out from the lowest on.
             while let Ok(dev) = self.model.swapon(&spec)
@@ -153,9 +158,22 @@ impl Checker {
         }
     }
 
-    fn check_invariants(&mut self) {
+    /// Checks the invariants of the model now.
+    pub fn check_invariants(&mut self) {
         self.checked_at = self.events;
         self.invariants.check(&self.model);
+    }
+
+    /// Per-CPU caches as the model has them, those of CPUs that have any.
+    pub fn caches(&self) -> impl Iterator<Item = CpuCaches> + '_ {
+        (0..self.model.cpus()).filter_map(|cpu| {
+            let cache = self.model.cache(cpu);
+            let next = std::array::from_fn(|order| match cache.physical(order as u8) {
+                (Some(dev), off) if off != 0 => Some((dev, off)),
+                _ => None,
+            });
+            next.iter().any(Option::is_some).then_some(CpuCaches { cpu, next })
+        })
     }
 
     /// The result so far.
@@ -181,6 +199,11 @@ impl Checker {
         // Which pages are bad is not in the trace: a device with any is followed from a cold start.
         if e.arg + 1 != max {
             self.result.from_swapon = false;
+        }
+        let slots: u64 = self.model.devices().map(|(_, dev)| dev.max).sum();
+        if slots.saturating_add(max) > MAX_SLOTS {
+            self.result.from_swapon = false;
+            return self.fault();
         }
         let spec = DeviceSpec {
             block_device: e.flags & SWP_BLKDEV != 0,

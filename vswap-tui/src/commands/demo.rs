@@ -1,10 +1,12 @@
 //! `vswap demo`: the dashboard of a generated load; needs neither root nor eBPF.
 
 use crate::app::Origin;
+use crate::check::Beside;
 use crate::cli::DemoArgs;
 use crate::commands::view::{self, Show};
 use crate::exit::Exit;
 use crate::runtime::headless::Limit;
+use crate::source::Source;
 use crate::source::generator::Generator;
 
 /// Runs `vswap demo`.
@@ -18,5 +20,7 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
         Some(d) if args.view.headless() => (Generator::unpaced(args.workload, args.seed), Limit::Events(d)),
         _ => (Generator::new(args.workload, args.seed), Limit::Input),
     };
-    view::run(Box::new(source), Show { origin: Origin::Demo, pace: None, limit, timeline: None }, &args.view)
+    let beside = Some(Beside::new(source.header()));
+    let show = Show { origin: Origin::Demo, beside, judge: false, pace: None, limit, timeline: None };
+    view::run(Box::new(source), show, &args.view)
 }

@@ -1,9 +1,10 @@
 //! `vswap live`: the dashboard of this host, or of a recording that is being made elsewhere.
 
 use crate::app::Origin;
+use crate::check::{self, Beside};
 use crate::cli::LiveArgs;
 use crate::commands::view::{self, Show};
-use crate::exit::Exit;
+use crate::exit::{Exit, ExitError};
 use crate::runtime::headless::Limit;
 use crate::source::Source;
 use crate::source::live::LiveSource;
@@ -17,8 +18,15 @@ pub fn run(args: &LiveArgs, debug_bpf: bool) -> anyhow::Result<Exit> {
     view::check_terminal(&args.view)?;
     let (source, origin): (Box<dyn Source>, Origin) = match &args.input {
         Some(path) => (Box::new(TraceSource::open(path)?), Origin::Stream),
-        None => (Box::new(LiveSource::open(args.ring_size, debug_bpf)?), Origin::Live),
+        None => (Box::new(LiveSource::open(args.ring_size, args.check, debug_bpf)?), Origin::Live),
+    };
+    let beside = if args.check {
+        check::knows(source.header()).map_err(|why| ExitError::new(Exit::NotSupported, why))?;
+        Beside::new(source.header())
+    } else {
+        Beside::none("start with `vswap live --check` to run the model beside the kernel".into())
     };
     let limit = args.view.duration.map_or(Limit::Input, Limit::Wall);
-    view::run(source, Show { origin, pace: None, limit, timeline: None }, &args.view)
+    let show = Show { origin, beside: Some(beside), judge: args.check, pace: None, limit, timeline: None };
+    view::run(source, show, &args.view)
 }

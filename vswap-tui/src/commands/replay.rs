@@ -2,12 +2,14 @@
 
 use crate::app::Origin;
 use crate::app::frame::Timeline;
+use crate::check::Beside;
 use crate::cli::{ReplayArgs, Speed};
 use crate::commands::check;
 use crate::commands::view::{self, Show};
 use crate::exit::Exit;
 use crate::runtime::headless::Limit;
 use crate::runtime::pace::Pace;
+use crate::source::Source;
 use crate::source::trace::TraceSource;
 
 /// Runs `vswap replay`.
@@ -25,5 +27,8 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Exit> {
     let default = if args.view.headless() { Speed::Max } else { Speed::Times(1.0) };
     let pace = Some(Pace::new(args.speed.unwrap_or(default)));
     let limit = args.view.duration.map_or(Limit::Input, Limit::Events);
-    view::run(Box::new(source), Show { origin: Origin::Replay, pace, limit, timeline }, &args.view)
+    // Without a screen nobody would see it; `--check` is for that.
+    let beside = (!args.view.headless()).then(|| Beside::new(source.header()));
+    let show = Show { origin: Origin::Replay, beside, judge: false, pace, limit, timeline };
+    view::run(Box::new(source), show, &args.view)
 }

@@ -4,9 +4,11 @@ use super::drain::{quiet_on_broken_pipe, tell};
 use super::report::print;
 use crate::app::Origin;
 use crate::app::frame::Timeline;
+use crate::check::Beside;
 use crate::cli::ViewArgs;
 use crate::exit::{Exit, ExitError};
 use crate::report::Report;
+use crate::runtime::Outcome;
 use crate::runtime::dashboard;
 use crate::runtime::headless::{self, Limit};
 use crate::runtime::pace::Pace;
@@ -38,6 +40,10 @@ pub(super) fn check_terminal(args: &ViewArgs) -> anyhow::Result<()> {
 pub(super) struct Show {
     /// Word in the header.
     pub(super) origin: Origin,
+    /// Runs the model beside the collector.
+    pub(super) beside: Option<Beside>,
+    /// The model was asked for: that it differs is a result of the run.
+    pub(super) judge: bool,
     /// Event time against wall time; `None` for a source with a time of its own.
     pub(super) pace: Option<Pace>,
     /// What `--duration` means without a screen.
@@ -53,15 +59,16 @@ pub(super) struct Show {
 pub(super) fn run(source: Box<dyn Source>, show: Show, args: &ViewArgs) -> anyhow::Result<Exit> {
     if args.headless() {
         let stop = term::stop_flag()?;
-        let outcome = headless::run(source, show.pace, show.limit, &stop)?;
+        let outcome = headless::run(source, show.beside, show.pace, show.limit, &stop)?;
         let damage = outcome.end.as_ref().and_then(|e| e.damage.clone());
-        let report = Report::new(&outcome.snapshot, outcome.trailer.clone(), damage);
+        let mut report = Report::new(&outcome.snapshot, outcome.trailer.clone(), damage);
+        report.check = outcome.beside.as_ref().and_then(|b| b.agreement.as_ref());
         quiet_on_broken_pipe(print(&report, args.json)).context("write to standard output")?;
         // The text has it already.
         if args.json {
             tell(outcome.damage().as_deref(), outcome.missing());
         }
-        return Ok(outcome.exit());
+        return Ok(exit(&outcome, show.judge));
     }
     let options = dashboard::Options {
         origin: show.origin,
@@ -70,7 +77,12 @@ pub(super) fn run(source: Box<dyn Source>, show: Show, args: &ViewArgs) -> anyho
         timeline: show.timeline,
         theme: Theme::from_env(environment),
     };
-    let outcome = dashboard::run(source, show.pace, options)?;
+    let outcome = dashboard::run(source, show.beside, show.pace, options)?;
     tell(outcome.damage().as_deref(), outcome.missing());
-    Ok(outcome.exit())
+    Ok(exit(&outcome, show.judge))
+}
+
+/// A divergence is the gravest news, if somebody asked.
+fn exit(outcome: &Outcome, judge: bool) -> Exit {
+    if judge && outcome.diverged() { Exit::Divergence } else { outcome.exit() }
 }

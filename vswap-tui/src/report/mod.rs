@@ -3,8 +3,10 @@
 //! Every number comes from the snapshot, the trace's header or its trailer; nothing is computed here but sums
 //! over clusters.
 
+pub mod agreement;
 pub mod text;
 
+use crate::check::Agreement;
 use crate::meta::{Header, HookTotals, KernelInfo, Trailer};
 use crate::snapshot::{
     Backend, DeviceView, Fault, Finding, Findings, LatencyKind, List, Losses, MemcgView, Mix, Percentiles,
@@ -63,6 +65,9 @@ pub struct Report<'a> {
     pub losses: &'a Losses,
     /// Events that contradict the state of their slots, by fault.
     pub findings: Vec<FaultGroup<'a>>,
+    /// How the model agreed, where one ran.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub check: Option<&'a Agreement>,
     /// Counters of the hooks.
     pub hooks: &'a [HookTotals],
     /// Last words of the recorder; `null` if it did not end cleanly.
@@ -232,6 +237,7 @@ impl<'a> Report<'a> {
             totals: &snapshot.totals,
             losses: &snapshot.losses,
             findings: FaultGroup::of(&snapshot.findings),
+            check: None,
             hooks: &snapshot.hooks,
             trailer,
             damage,

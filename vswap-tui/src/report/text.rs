@@ -20,7 +20,11 @@ pub fn write(r: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
     clusters(r, out)?;
     transitions(r, out)?;
     latencies(r, out)?;
-    pages(r, out)
+    pages(r, out)?;
+    match r.check {
+        Some(check) => write!(out, "\nModel beside the kernel\n{}", super::agreement::text(check)),
+        None => Ok(()),
+    }
 }
 
 fn or_unknown(s: &str) -> &str {

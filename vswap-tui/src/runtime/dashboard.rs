@@ -3,6 +3,7 @@
 use crate::app::frame::Timeline;
 use crate::app::message::Control;
 use crate::app::{App, Effect, Frame, Message, Origin, Playback, keymap, update};
+use crate::check::Beside;
 use crate::runtime::Outcome;
 use crate::runtime::keyboard::{Keyboard, Ready};
 use crate::runtime::mailbox::Mailbox;
@@ -44,7 +45,12 @@ pub struct Options {
 ///
 /// # Errors
 /// Those of the terminal and of the source; the terminal is as before in any case.
-pub fn run(source: Box<dyn Source>, pace: Option<Pace>, options: Options) -> anyhow::Result<Outcome> {
+pub fn run(
+    source: Box<dyn Source>,
+    beside: Option<Beside>,
+    pace: Option<Pace>,
+    options: Options,
+) -> anyhow::Result<Outcome> {
     let signals = Signals::install().context("install signal handlers")?;
     let mut screen = Screen::enter().context("set up the terminal")?;
     let mailbox = Arc::new(Mailbox::new());
@@ -52,7 +58,7 @@ pub fn run(source: Box<dyn Source>, pace: Option<Pace>, options: Options) -> any
     let (control, orders) = sync_channel(256);
     let pump = {
         let (mailbox, interval) = (Arc::clone(&mailbox), options.interval);
-        let pump = Pump::new(source, pace, None);
+        let pump = Pump::new(source, beside, pace, None);
         std::thread::Builder::new()
             .name("pump".into())
             .spawn(move || PumpThread { pump, interval, next_frame: Instant::now() }.run(&mailbox, &orders))
@@ -79,7 +85,12 @@ pub fn run(source: Box<dyn Source>, pace: Option<Pace>, options: Options) -> any
 /// What the screen showed last (or would have shown, if frozen): all there is when the pump hangs in a read.
 fn last_seen(app: &App) -> Outcome {
     let frame: &Frame = app.held.as_ref().unwrap_or(&app.frame);
-    Outcome { snapshot: Arc::clone(&frame.snapshot), end: frame.end.clone(), trailer: None }
+    Outcome {
+        snapshot: Arc::clone(&frame.snapshot),
+        beside: frame.beside.clone(),
+        end: frame.end.clone(),
+        trailer: None,
+    }
 }
 
 fn join(pump: JoinHandle<anyhow::Result<Outcome>>) -> Option<anyhow::Result<Outcome>> {

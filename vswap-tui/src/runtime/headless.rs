@@ -1,5 +1,6 @@
 //! A run without a screen: the same pump, and the last state as the result.
 
+use crate::check::Beside;
 use crate::runtime::Outcome;
 use crate::runtime::pace::Pace;
 use crate::runtime::pump::{Advanced, Pump};
@@ -27,13 +28,14 @@ pub enum Limit {
 /// Those of the source.
 pub fn run(
     source: Box<dyn Source>,
+    beside: Option<Beside>,
     pace: Option<Pace>,
     limit: Limit,
     stop: &AtomicBool,
 ) -> anyhow::Result<Outcome> {
     let events = if let Limit::Events(d) = limit { Some(d) } else { None };
     let deadline = if let Limit::Wall(d) = limit { Instant::now().checked_add(d) } else { None };
-    let mut pump = Pump::new(source, pace, events);
+    let mut pump = Pump::new(source, beside, pace, events);
     while !stop.load(Ordering::Relaxed) {
         let left = deadline.map_or(TICK, |d| d.saturating_duration_since(Instant::now()));
         if left.is_zero() {

@@ -18,6 +18,7 @@ pub mod pace;
 pub mod pump;
 
 use crate::app::End;
+use crate::check::BesideView;
 use crate::exit::Exit;
 use crate::meta::Trailer;
 use crate::snapshot::Snapshot;
@@ -28,6 +29,8 @@ use std::sync::Arc;
 pub struct Outcome {
     /// The last state.
     pub snapshot: Arc<Snapshot>,
+    /// The model beside it, where one ran.
+    pub beside: Option<Arc<BesideView>>,
     /// How the input ended; `None` if it was left before its end.
     pub end: Option<End>,
     /// Last words of the recorder, if the input came to them.
@@ -38,6 +41,12 @@ impl Outcome {
     /// Where and why the input is not whole, in words.
     pub fn damage(&self) -> Option<String> {
         self.end.as_ref().filter(|e| !e.clean).map(End::words)
+    }
+
+    /// The model, if one ran, or the history of the slots speaks against the kernel.
+    pub fn diverged(&self) -> bool {
+        let agreement = self.beside.as_ref().and_then(|b| b.agreement.as_ref());
+        agreement.is_some_and(|a| a.diverged() || self.snapshot.findings.total() > 0)
     }
 
     /// The exit code: a damaged input before lost events, because it may hide more of them.

@@ -2,6 +2,7 @@
 
 use crate::app::message::Control;
 use crate::app::{End, Frame, Playback};
+use crate::check::Beside;
 use crate::collector::Collector;
 use crate::meta::{Trailer, Update};
 use crate::runtime::Outcome;
@@ -30,6 +31,7 @@ pub enum Advanced {
 pub struct Pump {
     source: Box<dyn Source>,
     collector: Collector,
+    beside: Option<Beside>,
     batch: Batch,
     /// Events of the batch taken in so far.
     taken: usize,
@@ -49,13 +51,19 @@ pub struct Pump {
 }
 
 impl Pump {
-    /// A pump that has not moved yet. `limit` ends the input that long after its first event (event time, ns).
-    pub fn new(source: Box<dyn Source>, pace: Option<Pace>, limit: Option<Duration>) -> Self {
+    /// A pump that has not moved yet. `beside` gets every event too. `limit` ends the input that long after its first event (event time, ns).
+    pub fn new(
+        source: Box<dyn Source>,
+        beside: Option<Beside>,
+        pace: Option<Pace>,
+        limit: Option<Duration>,
+    ) -> Self {
         let header = Arc::new(source.header().clone());
         let now = Instant::now();
         Self {
             source,
             collector: Collector::new(header, HISTORY_NS),
+            beside,
             batch: Batch::default(),
             taken: 0,
             pace,
@@ -113,6 +121,9 @@ impl Pump {
         self.taken = 0;
         for update in &self.batch.updates {
             self.collector.update(update);
+            if let Some(beside) = &mut self.beside {
+                beside.update(update);
+            }
         }
         if self.batch.undecodable > 0 {
             self.collector.note_undecodable(self.batch.undecodable);
@@ -139,6 +150,9 @@ impl Pump {
             return;
         }
         self.collector.apply(event);
+        if let Some(beside) = &mut self.beside {
+            beside.apply(event);
+        }
         self.ts = self.ts.max(event.ts);
         self.events += 1;
         self.taken += 1;
@@ -211,6 +225,7 @@ impl Pump {
             snapshot,
             events_per_s: if seconds > 0.0 { (self.events - events) as f64 / seconds } else { 0.0 },
             playback: self.pace.map(|p| Playback { paused: p.paused(), speed: p.speed() }),
+            beside: self.beside.as_ref().map(Beside::view),
             end: if ended { self.end.clone() } else { None },
         }
     }
@@ -218,7 +233,8 @@ impl Pump {
     /// The state at the end of the run.
     pub fn finish(mut self) -> Outcome {
         let frame = self.frame();
-        Outcome { snapshot: frame.snapshot, end: frame.end, trailer: self.trailer }
+        let beside = self.beside.as_mut().map(Beside::finish);
+        Outcome { snapshot: frame.snapshot, beside, end: frame.end, trailer: self.trailer }
     }
 }
 

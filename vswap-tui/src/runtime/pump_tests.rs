@@ -70,7 +70,7 @@ fn run_to_end(pump: &mut Pump) {
 
 #[test]
 fn everything_is_taken_in_and_the_end_is_told() {
-    let mut pump = Pump::new(source(), None, None);
+    let mut pump = Pump::new(source(), None, None, None);
     assert!(pump.frame().end.is_none());
     run_to_end(&mut pump);
     let frame = pump.frame();
@@ -85,7 +85,7 @@ fn damage_is_told_and_decides_the_exit_code() {
     let batches = VecDeque::from([vec![alloc(MS, 1)]]);
     let damaged =
         Prepared { header: Header::default(), batches, trailer: None, damage: Some("bit rot".into()) };
-    let mut pump = Pump::new(Box::new(damaged), None, None);
+    let mut pump = Pump::new(Box::new(damaged), None, None, None);
     run_to_end(&mut pump);
     let outcome = pump.finish();
     assert_eq!(outcome.snapshot.events, 1, "what is whole is used");
@@ -99,7 +99,7 @@ fn lost_records_decide_the_exit_code() {
     let batches = VecDeque::from([vec![alloc(MS, 1), gap]]);
     let lossy =
         Prepared { header: Header::default(), batches, trailer: Some(Trailer::default()), damage: None };
-    let mut pump = Pump::new(Box::new(lossy), None, None);
+    let mut pump = Pump::new(Box::new(lossy), None, None, None);
     run_to_end(&mut pump);
     let outcome = pump.finish();
     assert_eq!(outcome.snapshot.losses.lost, 7);
@@ -109,7 +109,7 @@ fn lost_records_decide_the_exit_code() {
 #[test]
 fn a_limit_in_event_time_cuts_at_the_same_event_every_time() {
     for speed in [Speed::Max, Speed::Times(5.0)] {
-        let mut pump = Pump::new(source(), Some(Pace::new(speed)), Some(Duration::from_millis(14)));
+        let mut pump = Pump::new(source(), None, Some(Pace::new(speed)), Some(Duration::from_millis(14)));
         run_to_end(&mut pump);
         assert_eq!(pump.finish().snapshot.events, 15);
     }
@@ -117,7 +117,7 @@ fn a_limit_in_event_time_cuts_at_the_same_event_every_time() {
 
 #[test]
 fn a_paced_source_waits_for_its_time() {
-    let mut pump = Pump::new(source(), Some(Pace::new(Speed::Times(0.001))), None);
+    let mut pump = Pump::new(source(), None, Some(Pace::new(Speed::Times(0.001))), None);
     assert_eq!(pump.advance(Duration::ZERO).unwrap(), Advanced::Busy);
     let Advanced::Wait(Some(wait)) = pump.advance(Duration::ZERO).unwrap() else {
         panic!("the second event is a second away")
@@ -130,7 +130,7 @@ fn a_paced_source_waits_for_its_time() {
 
 #[test]
 fn steps_take_one_event_or_the_rest_of_a_block_and_pause() {
-    let mut pump = Pump::new(source(), Some(Pace::new(Speed::Times(1e-6))), None);
+    let mut pump = Pump::new(source(), None, Some(Pace::new(Speed::Times(1e-6))), None);
     pump.control(Control::Pause(true)).unwrap();
     assert_eq!(pump.advance(Duration::ZERO).unwrap(), Advanced::Wait(None));
     let mut events = |control| {
@@ -150,7 +150,7 @@ fn steps_take_one_event_or_the_rest_of_a_block_and_pause() {
 
 #[test]
 fn stepping_over_the_end_ends_and_more_steps_do_nothing() {
-    let mut pump = Pump::new(source(), Some(Pace::new(Speed::Times(1.0))), None);
+    let mut pump = Pump::new(source(), None, Some(Pace::new(Speed::Times(1.0))), None);
     for _ in 0..9 {
         pump.control(Control::StepBlock).unwrap();
     }
@@ -162,7 +162,7 @@ fn stepping_over_the_end_ends_and_more_steps_do_nothing() {
 
 #[test]
 fn speed_can_change_to_max_on_the_way() {
-    let mut pump = Pump::new(source(), Some(Pace::new(Speed::Times(1e-6))), None);
+    let mut pump = Pump::new(source(), None, Some(Pace::new(Speed::Times(1e-6))), None);
     assert_eq!(pump.advance(Duration::ZERO).unwrap(), Advanced::Busy);
     pump.control(Control::Speed(Speed::Max)).unwrap();
     run_to_end(&mut pump);

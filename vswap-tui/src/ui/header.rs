@@ -6,6 +6,9 @@ use crate::ui::pen::{Pen, width};
 use crate::ui::theme::Theme;
 use ratatui::style::Modifier;
 
+/// Columns the beginning of the kernel's release needs to say something.
+const RELEASE: usize = 8;
+
 /// Draws the line. Loss is never dropped for want of room; tabs and release go first.
 pub fn draw(pen: &mut Pen<'_>, theme: Theme, app: &App) {
     let bar = theme.bar();
@@ -37,16 +40,23 @@ pub fn draw(pen: &mut Pen<'_>, theme: Theme, app: &App) {
         fits
     };
     put(&mut x, format!(" vswap {} ", app.origin.name()), bar.add_modifier(Modifier::BOLD));
+    let since = if s.first_ts == 0 { 0 } else { app.frame.now.saturating_sub(s.first_ts) };
+    let since = format!("  {} ", format::span(since));
+    // Time is worth more than the names of the views that are not shown.
+    let names: usize = View::ALL.iter().map(|view| 3 + width(view.name())).sum();
+    let all = usize::from(x) + names + width(&since) + RELEASE <= usize::from(end);
     for (i, view) in View::ALL.iter().enumerate() {
-        let marks = if *view == app.view { Modifier::BOLD | Modifier::UNDERLINED } else { Modifier::empty() };
+        let shown = *view == app.view;
+        let marks = if shown { Modifier::BOLD | Modifier::UNDERLINED } else { Modifier::empty() };
         // Number and name come together or not at all.
         if usize::from(x) + 3 + width(view.name()) <= usize::from(end) {
             put(&mut x, format!(" {} ", i + 1), bar);
-            put(&mut x, view.name().into(), bar.add_modifier(marks));
+            if shown || all {
+                put(&mut x, view.name().into(), bar.add_modifier(marks));
+            }
         }
     }
-    let since = if s.first_ts == 0 { 0 } else { app.frame.now.saturating_sub(s.first_ts) };
-    put(&mut x, format!("  {} ", format::span(since)), bar);
+    put(&mut x, since, bar);
     let release = s.header.kernel.release.as_str();
     if !put(&mut x, format!(" {release}"), bar) {
         // The version comes first in a release: its start says most.

@@ -26,6 +26,7 @@ pub fn draw(app: &App, theme: Theme, buf: &mut Buffer) {
     match app.view {
         View::Overview => views::overview::draw(buf, screen.body, theme, app),
         View::Clusters => views::clusters::draw(buf, screen.body, theme, app),
+        View::Allocator => views::allocator::draw(buf, screen.body, theme, app),
     }
     if let Some(timeline) = &app.timeline {
         timeline::draw(&mut Pen::new(buf, screen.timeline), theme, app, timeline);

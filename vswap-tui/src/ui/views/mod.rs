@@ -1,5 +1,6 @@
 //! The screens.
 
+pub mod allocator;
 pub mod clusters;
 pub mod help;
 pub mod overview;
