@@ -19,6 +19,11 @@ until_true() {
 }
 
 recording() { grep -q 'recording to' "$1/record.err" || ! kill -0 "$recorder" 2> /dev/null; }
+# `vswap live` says nothing once it runs: its hooks are attached when their links are open.
+attached() {
+    gone "$recorder" && return 0
+    [ "$(ls -l /proc/"$recorder"/fd | grep -c 'bpf_link\|bpf-link\|perf_event')" -ge 20 ]
+}
 gone() { ! kill -0 "$1" 2> /dev/null; }
 # all_marked FILE COUNT: every worker has made its mark, or one has died.
 all_marked() {
@@ -56,7 +61,8 @@ snapshot() {
 }
 
 # scenario NAME ZSWAP RECORD_ARGS END WORKER...
-#   ZSWAP: Y or N. END: int (clean end), kill (kill -9 while the load runs), none (no recorder at all).
+#   ZSWAP: Y or N. END: int (clean end), kill (kill -9 while the load runs), live (`vswap live --check` instead of a
+#   recorder, clean end), none (no recorder at all).
 #   WORKER: 'OPTIONS|STEPS' of vswap-workload. Workers run at the same time and tell the truth together, when all
 #   have done their steps and the kernel has come to rest.
 scenario() {
@@ -68,7 +74,14 @@ scenario() {
     echo "$zswap" > /sys/module/zswap/parameters/enabled
     snapshot "$dir/before"
     recorder=
-    if [ "$end" != none ]; then
+    if [ "$end" = live ]; then
+        vswap live --check --headless --json > "$dir/live.json" 2> "$dir/record.err" &
+        recorder=$!
+        until_true 120 attached || { fail "$name: vswap live does not attach"; kill -9 $recorder; return; }
+        # The last links are opened within the blink of an eye; then it reads.
+        sleep 2
+        gone $recorder && { fail "$name: vswap live ended: $(cat "$dir/record.err")"; return; }
+    elif [ "$end" != none ]; then
         # shellcheck disable=SC2086 # words are wanted
         vswap record -o "$dir/trace.vswap" $record_args 2> "$dir/record.err" &
         recorder=$!
@@ -103,7 +116,7 @@ scenario() {
     until_true 60 all_marked "$sync/told" $count || fail "$name: workers do not tell"
     until_true 60 still || fail "$name: the kernel does not come to rest after the truth"
     snapshot "$dir/after"
-    if [ "$end" = int ]; then
+    if [ "$end" = int ] || [ "$end" = live ]; then
         kill -INT $recorder
         until_true 60 gone $recorder || kill -9 $recorder
         wait $recorder

@@ -61,6 +61,13 @@ pub(crate) fn trace(scenario: &Scenario, kernel: &Kernel, vswap: &Vswap) -> Vec<
             bad.positive("events", vswap.number("/events"));
             bad.that(!vswap.slots.is_empty(), || "vswap slots lists nothing of what was whole".to_owned());
         }
+        End::Live => {
+            bad.equal("exit code of vswap live", i64::from(vswap.record_code), 0);
+            bad.number("lost", vswap.number("/lost"), 0);
+            bad.number("unconfirmed", vswap.number("/unconfirmed"), 0);
+            counters(kernel, vswap, &mut bad);
+            model(vswap, &mut bad);
+        }
         End::Unrecorded => {}
     }
     bad.0
@@ -200,10 +207,30 @@ fn numbers(kernel: &Kernel, vswap: &Vswap, bad: &mut Checks) {
         // The folder appears when zswap is used for the first time.
         None => bad.that(in_zswap == 0, || format!("{in_zswap} slots in a zswap that was never used")),
     }
-    // Devices in the order of /proc/swaps are numbered from 0: the suite uses no other.
     for (dev, (name, used)) in kernel.used.iter().enumerate() {
         let listed = vswap.slots.iter().filter(|s| usize::from(s.dev) == dev).count() as u64;
         bad.that(listed == *used, || format!("{listed} slots of {name} are listed, /proc/swaps says {used}"));
+    }
+    counters(kernel, vswap, bad);
+    let mut by_memcg: BTreeMap<&str, u64> = BTreeMap::new();
+    for slot in &vswap.slots {
+        *by_memcg.entry(slot.memcg.as_deref().unwrap_or("(none)")).or_default() += 1;
+    }
+    for (path, bytes) in &kernel.swap_current {
+        let listed = by_memcg.get(path.as_str()).copied().unwrap_or(0);
+        bad.that(listed * 4096 == *bytes, || {
+            format!("{listed} slots of {path} are listed, its memory.swap.current is {} pages", bytes / 4096)
+        });
+    }
+    let strangers: BTreeSet<&&str> =
+        by_memcg.keys().filter(|path| !kernel.swap_current.contains_key(**path)).collect();
+    bad.that(strangers.is_empty(), || format!("slots of cgroups that charge no swap: {strangers:?}"));
+}
+
+/// Sums of the report that the kernel has too.
+fn counters(kernel: &Kernel, vswap: &Vswap, bad: &mut Checks) {
+    // Devices in the order of /proc/swaps are numbered from 0: the suite uses no other.
+    for (dev, (name, used)) in kernel.used.iter().enumerate() {
         let reported = vswap.report.pointer("/devices").and_then(|d| d.as_array()).and_then(|devices| {
             devices.iter().find(|d| d.get("dev").and_then(serde_json::Value::as_u64) == Some(dev as u64))
         });
@@ -218,19 +245,6 @@ fn numbers(kernel: &Kernel, vswap: &Vswap, bad: &mut Checks) {
             want,
         );
     }
-    let mut by_memcg: BTreeMap<&str, u64> = BTreeMap::new();
-    for slot in &vswap.slots {
-        *by_memcg.entry(slot.memcg.as_deref().unwrap_or("(none)")).or_default() += 1;
-    }
-    for (path, bytes) in &kernel.swap_current {
-        let listed = by_memcg.get(path.as_str()).copied().unwrap_or(0);
-        bad.that(listed * 4096 == *bytes, || {
-            format!("{listed} slots of {path} are listed, its memory.swap.current is {} pages", bytes / 4096)
-        });
-    }
-    let strangers: BTreeSet<&&str> =
-        by_memcg.keys().filter(|path| !kernel.swap_current.contains_key(**path)).collect();
-    bad.that(strangers.is_empty(), || format!("slots of cgroups that charge no swap: {strangers:?}"));
 }
 
 /// The reference model picks the kernel's slot: always on one CPU, nearly always on more, and every miss is explained.

@@ -125,6 +125,19 @@ impl Vswap {
         })
     }
 
+    /// What `vswap live --check --headless --json` said when it ended.
+    pub(crate) fn live(dir: &Path) -> Result<Self> {
+        let report: Value = serde_json::from_str(&text(&dir.join("live.json"))?).context("live.json")?;
+        let mut check = report.get("check").cloned().context("live.json has no check")?;
+        check["shadow"] = serde_json::json!({"faults": report.get("findings")});
+        Ok(Self {
+            record_code: text(&dir.join("record.rc"))?.trim().parse().context("record.rc")?,
+            report,
+            check,
+            ..Self::default()
+        })
+    }
+
     /// A number of the report by JSON pointer.
     pub(crate) fn number(&self, pointer: &str) -> Option<u64> {
         self.report.pointer(pointer)?.as_u64()

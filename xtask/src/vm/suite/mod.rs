@@ -108,8 +108,11 @@ fn run_boot(
 fn judge(scenario: &Scenario, dir: &Path, vswap: &Path) -> Result<Vec<String>> {
     let kernel = evidence::Kernel::read(dir).context("evidence")?;
     let mut failures = check::load(scenario, &kernel);
-    if scenario.end != End::Unrecorded {
-        failures.extend(check::trace(scenario, &kernel, &evidence::Vswap::read(dir, vswap)?));
-    }
+    let vswap = match scenario.end {
+        End::Unrecorded => return Ok(failures),
+        End::Live => evidence::Vswap::live(dir)?,
+        _ => evidence::Vswap::read(dir, vswap)?,
+    };
+    failures.extend(check::trace(scenario, &kernel, &vswap));
     Ok(failures)
 }

@@ -20,6 +20,9 @@ pub(crate) enum End {
     Lossy,
     /// SIGKILL under load: a file cut short.
     Killed,
+    /// `vswap live --check` without a screen instead of a recorder, SIGINT at rest: the same counts, and the model beside
+    /// the kernel agrees while it happens.
+    Live,
     /// No recorder: what the kernel and the workload say must agree by themselves.
     Unrecorded,
 }
@@ -132,6 +135,14 @@ pub(crate) fn full() -> Vec<Boot> {
                     at_least: &[("zswpout", 5000)],
                     ..CLEAN
                 },
+                Scenario {
+                    name: "live-check",
+                    end: End::Live,
+                    workers: &["--cgroup /sys/fs/cgroup/wl --pages 4096 --seed 16|\
+                        pageout:all,touch-read:0-255,touch-write:256-511,free:600-900/2,pageout:100-300"],
+                    at_least: &[("zswpout", 2500), ("zswpin", 200), ("swpout_zero", 800)],
+                    ..CLEAN
+                },
             ],
         },
         Boot {
@@ -222,6 +233,7 @@ pub(crate) fn script(lib: &str, scenarios: &[Scenario]) -> String {
         let end = match s.end {
             End::Clean | End::Lossy => "int",
             End::Killed => "kill",
+            End::Live => "live",
             End::Unrecorded => "none",
         };
         script.push_str(&format!("scenario {} {zswap} '{}' {end}", s.name, s.record_args));
