@@ -34,6 +34,8 @@ pub struct Checker {
     pub(super) moves: Moves,
     pub(super) result: Agreement,
     invariants: invariant::Checker,
+    /// Clusters that a worker has taken off the full list, at most one of each device.
+    held: Vec<(u8, u32)>,
     /// Events when the invariants were checked last.
     checked_at: u64,
     /// Frames to tell folios apart.
@@ -69,6 +71,7 @@ impl Checker {
                 ..Agreement::default()
             },
             invariants: invariant::Checker::default(),
+            held: Vec::new(),
             checked_at: 0,
             next_pfn: 1,
             by_cpu: vec![0; cpus],
@@ -131,6 +134,7 @@ impl Checker {
         }
         match e.kind {
             Kind::Gap => {
+                self.put_back(|_| true);
                 self.lost = true;
                 self.result.from_swapon = false;
                 self.requests.clear();
@@ -158,10 +162,21 @@ impl Checker {
         }
     }
 
-    /// Checks the invariants of the model now.
+    /// Checks the invariants of the model, now or as soon as no worker has a cluster off its list.
     pub fn check_invariants(&mut self) {
-        self.checked_at = self.events;
-        self.invariants.check(&self.model);
+        let model = &self.model;
+        self.held.retain(|&(d, c)| model.cluster_state(d, c).is_some_and(|(flag, ..)| flag == Flag::None));
+        if self.held.is_empty() {
+            self.checked_at = self.events;
+            self.invariants.check(&self.model);
+        }
+    }
+
+    /// Clusters that workers of `which` devices still hold go back to their lists.
+    fn put_back(&mut self, which: impl Fn(u8) -> bool) {
+        for (d, c) in self.held.extract_if(.., |(d, _)| which(*d)) {
+            self.model.relocate_full(d, c);
+        }
     }
 
     /// Per-CPU caches as the model has them, those of CPUs that have any.
@@ -190,6 +205,8 @@ impl Checker {
 
     /// The result at the end; checks the invariants once more.
     pub fn finish(mut self) -> Agreement {
+        // The trace may end in the middle of a worker's walk.
+        self.put_back(|_| true);
         self.check_invariants();
         self.agreement()
     }
@@ -221,6 +238,7 @@ impl Checker {
     }
 
     fn swap_off(&mut self, dev: u8) {
+        self.put_back(|held| held == dev);
         self.check_invariants();
         if self.model.swapoff(dev).is_err() {
             self.fault();
@@ -250,7 +268,10 @@ impl Checker {
             request.look(look);
         } else if let (Some(ListId::Full), Some(c)) = (look.list, look.found) {
             // The worker that reclaims from full clusters; what it frees there is told as it happens.
+            // It takes one at a time.
+            self.put_back(|dev| dev == look.dev);
             self.model.isolate_full(look.dev, c);
+            self.held.push((look.dev, c));
         }
     }
 
