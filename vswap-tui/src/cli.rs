@@ -1,5 +1,6 @@
 //! The command line: one definition for parsing, help, completions and man pages.
 
+use crate::source::generator;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -51,6 +52,8 @@ pub enum Command {
     Report(ReportArgs),
     /// The slot map of a trace, one JSON object a line
     Slots(SlotsArgs),
+    /// Write a synthetic trace: the reference allocator under a generated load
+    Generate(GenerateArgs),
     /// What this kernel offers: every hook, what it makes visible, and why not
     Doctor(DoctorArgs),
     /// Shell completions on stdout
@@ -198,6 +201,32 @@ pub struct SlotsArgs {
     pub memcg: Option<String>,
 }
 
+/// `vswap generate`.
+#[derive(Args, Debug, Clone)]
+pub struct GenerateArgs {
+    /// File to write (mode 0600), `-` for standard output
+    #[arg(short, long, value_name = "FILE|-")]
+    pub output: PathBuf,
+    /// Replace the file if it exists
+    #[arg(long)]
+    pub force: bool,
+    /// Load to generate
+    #[arg(long, value_enum, default_value_t = Workload::Mixed)]
+    pub workload: Workload,
+    /// Slots (pages) of all swap devices together; K and M are powers of 1024
+    #[arg(long, value_name = "N", default_value = "96K", value_parser = parse_slots)]
+    pub slots: u64,
+    /// Events to write; K, M and G are powers of 1000
+    #[arg(long, value_name = "N", default_value = "1M", value_parser = parse_count)]
+    pub events: u64,
+    /// CPUs of the machine
+    #[arg(long, value_name = "N", default_value_t = generator::USUAL_CPUS, value_parser = parse_cpus)]
+    pub cpus: u16,
+    /// Same seed (and options, and version of vswap), same file
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
 /// `vswap doctor`.
 #[derive(Args, Debug, Clone)]
 pub struct DoctorArgs {
@@ -234,6 +263,47 @@ pub fn parse_bytes(s: &str) -> Result<u64, String> {
     n.checked_mul(factor).ok_or_else(|| format!("'{s}' is too large"))
 }
 
+/// `4096`, `96K`, `1M` to a number of slots the generator can have.
+///
+/// # Errors
+/// In words, for clap.
+pub fn parse_slots(s: &str) -> Result<u64, String> {
+    let slots = parse_bytes(s).map_err(|_| format!("'{s}' is not a number like 4096, 96K or 1M"))?;
+    let (least, most) = generator::SLOTS.into_inner();
+    if generator::SLOTS.contains(&slots) {
+        Ok(slots)
+    } else {
+        Err(format!("'{s}' is {slots} slots of 4 KiB; it must be {least} to {most} ({}M)", most >> 20))
+    }
+}
+
+/// A number of CPUs the generator can have.
+///
+/// # Errors
+/// In words, for clap.
+pub fn parse_cpus(s: &str) -> Result<u16, String> {
+    let (least, most) = generator::CPUS.into_inner();
+    match s.parse() {
+        Ok(cpus) if generator::CPUS.contains(&cpus) => Ok(cpus),
+        _ => Err(format!("'{s}' is not a number of CPUs from {least} to {most}")),
+    }
+}
+
+/// `500`, `100K`, `1M`, `2G` to a count of at least 1.
+///
+/// # Errors
+/// In words, for clap.
+pub fn parse_count(s: &str) -> Result<u64, String> {
+    let (digits, factor) = match s.char_indices().last() {
+        Some((i, 'K' | 'k')) => (&s[..i], 1_000),
+        Some((i, 'M' | 'm')) => (&s[..i], 1_000_000),
+        Some((i, 'G' | 'g')) => (&s[..i], 1_000_000_000),
+        _ => (s, 1u64),
+    };
+    let n = digits.parse().ok().and_then(|n: u64| n.checked_mul(factor)).filter(|n| *n > 0);
+    n.ok_or_else(|| format!("'{s}' is not a number like 500, 100K, 1M or 2G"))
+}
+
 /// `max`, `1x`, `0.5x`, `10` to a speed.
 ///
 /// # Errors
@@ -267,6 +337,16 @@ mod tests {
         assert_eq!(parse_speed("10x"), Ok(Speed::Times(10.0)));
         assert_eq!(parse_speed("max"), Ok(Speed::Max));
         assert!(parse_speed("-1x").is_err() && parse_speed("nanx").is_err() && parse_speed("0").is_err());
+    }
+
+    #[test]
+    fn what_the_generator_cannot_have_is_refused() {
+        assert_eq!((parse_slots("96K"), parse_slots("16M")), (Ok(96 << 10), Ok(16 << 20)));
+        assert!(parse_slots("1K").is_err() && parse_slots("17M").is_err() && parse_slots("x").is_err());
+        assert_eq!((parse_count("1M"), parse_count("7")), (Ok(1_000_000), Ok(7)));
+        assert!(["0", "-1", "1T", "", "M", "99999999999G"].iter().all(|s| parse_count(s).is_err()));
+        assert_eq!((parse_cpus("1"), parse_cpus("256")), (Ok(1), Ok(256)));
+        assert!(parse_cpus("0").is_err() && parse_cpus("257").is_err());
     }
 
     #[test]

@@ -32,11 +32,25 @@ pub(super) struct Load {
     pub(super) unmapped: u64,
 }
 
+/// Slots for which the figures of the workloads were made; more slots bring more load, so that the waves keep their
+/// shape.
+pub(super) const USUAL_SLOTS: u64 = 96 << 10;
+
 impl Load {
-    pub(super) const fn of(workload: Workload) -> Self {
+    /// A workload on devices of `slots` slots.
+    pub(super) fn of(workload: Workload, slots: u64) -> Self {
+        let usual = Self::usual(workload);
+        Self {
+            ops_per_s: (usual.ops_per_s * slots / USUAL_SLOTS).clamp(100, 1_000_000),
+            pool_limit: usual.pool_limit * slots / USUAL_SLOTS,
+            ..usual
+        }
+    }
+
+    const fn usual(workload: Workload) -> Self {
         let mixed = Self {
             ops_per_s: 4_000,
-            fill: (250, 650),
+            fill: (250, 800),
             wave_ns: 24 * S,
             orders: &[(0, 900), (2, 50), (4, 45), (9, 5)],
             zero: 120,
@@ -53,9 +67,9 @@ impl Load {
                 ops_per_s: 500,
                 fill: (200, 850),
                 wave_ns: 30 * S,
-                orders: &[(0, 300), (2, 150), (4, 300), (9, 250)],
+                orders: &[(0, 300), (2, 150), (3, 50), (4, 300), (6, 50), (9, 250)],
                 faults: 30,
-                unmapped: 48,
+                unmapped: 2,
                 ..mixed
             },
             Workload::Writeback => Self {
@@ -103,10 +117,10 @@ mod tests {
 
     #[test]
     fn waves_run_between_trough_and_crest() {
-        let load = Load::of(Workload::Mixed);
+        let load = Load::of(Workload::Mixed, USUAL_SLOTS);
         assert_eq!(
             [0, 6 * S, 12 * S, 18 * S, 24 * S].map(|t| load.wanted_fill(t)),
-            [250, 450, 650, 450, 250]
+            [250, 525, 800, 525, 250]
         );
     }
 }

@@ -1,0 +1,69 @@
+//! The ring of the generated machine: stamps every record as the hooks do and keeps them in order.
+
+use super::rng::Rng;
+use vswap_common::{Entry, Kind, Record};
+
+/// Clock, running CPU and thread, and the records not yet taken.
+pub(super) struct Ring {
+    rng: Rng,
+    clock: u64,
+    cpu: u16,
+    tid: u32,
+    seq: Vec<u32>,
+    out: Vec<Record>,
+}
+
+impl Ring {
+    /// A ring of a machine with `cpus` CPUs at event time `start`, ns.
+    pub(super) fn new(cpus: u16, start: u64, seed: u64) -> Self {
+        Self { rng: Rng::new(seed), clock: start, cpu: 0, tid: 1, seq: vec![0; cpus.into()], out: Vec::new() }
+    }
+
+    /// Event time, ns.
+    pub(super) const fn now(&self) -> u64 {
+        self.clock
+    }
+
+    /// CPU that runs.
+    pub(super) const fn cpu(&self) -> u16 {
+        self.cpu
+    }
+
+    /// What follows happens on this CPU, in this thread, and not before `at`.
+    pub(super) fn run(&mut self, cpu: u16, tid: u32, at: u64) {
+        (self.cpu, self.tid, self.clock) = (cpu, tid, self.clock.max(at));
+    }
+
+    /// Lets time pass, about `typical` ns.
+    pub(super) fn spend(&mut self, typical: u64) {
+        self.clock += self.rng.duration(typical);
+    }
+
+    /// Stamps a record and puts it into the ring.
+    pub(super) fn push(&mut self, record: Record) {
+        self.clock += self.rng.between(150, 600);
+        let seq = &mut self.seq[usize::from(self.cpu)];
+        self.out.push(Record { ts: self.clock, seq: *seq, tid: self.tid, cpu: self.cpu, ..record });
+        *seq = seq.wrapping_add(1);
+    }
+
+    /// Records that nobody took yet.
+    pub(super) fn waiting(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Takes all of them.
+    pub(super) fn take(&mut self) -> Vec<Record> {
+        std::mem::take(&mut self.out)
+    }
+}
+
+/// A record of nothing yet.
+pub(super) fn draft(kind: Kind) -> Record {
+    Record { kind: kind as u8, ..Record::default() }
+}
+
+/// A record about `nr` slots.
+pub(super) fn about(kind: Kind, at: Entry, nr: u16, order: u8) -> Record {
+    Record { entry: at.0, nr, order, ..draft(kind) }
+}
