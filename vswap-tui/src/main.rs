@@ -21,6 +21,7 @@ fn main() -> ExitCode {
         Some(Command::Replay(args)) => commands::replay::run(&args),
         Some(Command::Report(args)) => commands::report::run(&args),
         Some(Command::Slots(args)) => commands::slots::run(&args),
+        Some(Command::Generate(args)) => commands::generate::run(&args),
         Some(Command::Doctor(args)) => commands::doctor::run(&args),
         Some(Command::Completions { shell }) => commands::shell::completions(shell),
         Some(Command::Man) => commands::shell::man(),

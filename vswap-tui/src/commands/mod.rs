@@ -4,6 +4,7 @@ mod check;
 pub mod demo;
 pub mod doctor;
 mod drain;
+pub mod generate;
 pub mod live;
 pub mod record;
 pub mod replay;
