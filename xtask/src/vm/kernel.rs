@@ -5,6 +5,7 @@
 
 use crate::sh;
 use anyhow::{Context, Result, bail};
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -121,6 +122,7 @@ fn fetch(version: (u32, u32), dir: &Path) -> Result<()> {
         sh::say(format!("downloading {}", packages.join(" ")));
         match sh::output(apt("apt-get").current_dir(&debs).args(["download", "-qq"]).args(&packages)) {
             Ok(_) => {
+                pooled_modules(&mirror, &debs)?;
                 return unpack(&debs, &tree)
                     .and_then(|()| Ok(fs::write(dir.join("complete"), packages.join("\n"))?));
             }
@@ -136,6 +138,28 @@ fn debian_mirror(repositories: &str) -> Option<String> {
     Some(uri.to_owned())
 }
 
+/// The modules of kernels up to 7.1 are in the archive's pool but no longer in its lists: fetched by name beside
+/// their vmlinuz. No list has their checksum; they only ever run in a guest.
+fn pooled_modules(mirror: &str, debs: &Path) -> Result<()> {
+    let mut names = Vec::new();
+    for deb in fs::read_dir(debs)? {
+        names.push(deb?.file_name().to_string_lossy().into_owned());
+    }
+    let Some(file) = unlisted_modules(&names) else { return Ok(()) };
+    sh::say(format!("downloading {file} from the pool"));
+    let mut helper = Command::new("/usr/lib/apt/apt-helper");
+    helper.arg("download-file").arg(format!("{mirror}/pool/main/l/linux/{file}")).arg(debs.join(&file));
+    sh::output(&mut helper)?;
+    Ok(())
+}
+
+/// File name of the modules that belong to a split vmlinuz and are not among `debs`.
+fn unlisted_modules(debs: &[String]) -> Option<String> {
+    let rest = debs.iter().find_map(|name| name.strip_prefix("linux-binary-"))?;
+    let modules = format!("linux-modules-{rest}");
+    (!debs.contains(&modules)).then_some(modules)
+}
+
 fn unpack(debs: &Path, tree: &Path) -> Result<()> {
     for deb in fs::read_dir(debs)? {
         let deb = deb?.path();
@@ -147,7 +171,8 @@ fn unpack(debs: &Path, tree: &Path) -> Result<()> {
 
 /// Package sets for a version, best first: newest patch version; then the small cloud flavour, which has zswap only
 /// from 7.0 on; then split packages (vmlinuz and modules apart) before whole ones.
-fn choose<'a>((major, minor): (u32, u32), names: impl Iterator<Item = &'a str>) -> Vec<Vec<String>> {
+fn choose<'a>((major, minor): (u32, u32), names: impl Iterator<Item = &'a str> + Clone) -> Vec<Vec<String>> {
+    let all: HashSet<&str> = names.clone().collect();
     let prefix = format!("{major}.{minor}.");
     let mut found: Vec<(Vec<u32>, bool, bool, Vec<String>)> = Vec::new();
     for name in names {
@@ -164,8 +189,10 @@ fn choose<'a>((major, minor): (u32, u32), names: impl Iterator<Item = &'a str>) 
         }
         let patch = abi.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok()).collect();
         let mut packages = vec![name.to_owned()];
-        if split {
-            packages.push(format!("linux-modules-{rest}"));
+        // Those of 7.1 and before are fetched by `pooled_modules`.
+        let modules = format!("linux-modules-{rest}");
+        if split && all.contains(modules.as_str()) {
+            packages.push(modules);
         }
         found.push((patch, cloud, split, packages));
     }
@@ -210,8 +237,19 @@ mod tests {
             ["linux-binary-7.3.10+deb13-cloud-amd64", "linux-modules-7.3.10+deb13-cloud-amd64"]
         );
         assert!(choices.last().unwrap()[0].contains("7.3.4"));
+        let with_modules = ["linux-binary-7.1.13+deb13-cloud-amd64", "linux-image-7.1.13+deb13-cloud-amd64"];
+        assert_eq!(choose((7, 1), with_modules.into_iter())[0], ["linux-binary-7.1.13+deb13-cloud-amd64"]);
         assert_eq!(choose((7, 1), NAMES.into_iter()), [] as [Vec<String>; 0]);
         assert_eq!(choose((6, 1), NAMES.into_iter()), [] as [Vec<String>; 0]);
+    }
+
+    #[test]
+    fn modules_that_no_list_has_are_named() {
+        let binary = "linux-binary-7.1.13+deb13-cloud-amd64_7.1.13-1_amd64.deb".to_owned();
+        let modules = "linux-modules-7.1.13+deb13-cloud-amd64_7.1.13-1_amd64.deb".to_owned();
+        assert_eq!(unlisted_modules(std::slice::from_ref(&binary)), Some(modules.clone()));
+        assert_eq!(unlisted_modules(&[modules, binary]), None);
+        assert_eq!(unlisted_modules(&["linux-image-6.12.1-amd64_6.12.1-1_amd64.deb".into()]), None);
     }
 
     #[test]
