@@ -138,9 +138,19 @@ impl Model {
     /// Place of direct-mapped data, with the count of zswap entries.
     fn place(&mut self, head: Entry, nr: u64, zswap: bool, written: bool) {
         for i in 0..nr {
-            self.zswap_direct -= u64::from(self.word(head.add(i)).in_zswap());
-            self.zswap_direct += u64::from(zswap);
-            self.change(head.add(i), |word| word.with_place(zswap, written));
+            let at = head.add(i);
+            match (self.word(at).in_zswap(), zswap) {
+                (false, true) => {
+                    self.zswap_direct += 1;
+                    self.dev_mut(at.dev()).trees.insert(at.off());
+                }
+                (true, false) => {
+                    self.zswap_direct -= 1;
+                    self.dev_mut(at.dev()).trees.remove(at.off());
+                }
+                _ => {}
+            }
+            self.change(at, |word| word.with_place(zswap, written));
         }
     }
 

@@ -1,5 +1,8 @@
 //! Memory cgroups: who is charged for a slot, and references to ids (`mm/memcontrol.c`, `mm/memcontrol-v1.c`).
 
+use super::{Fault, Model};
+use vswap_common::Entry;
+
 /// Which controller counts swap.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Cgroup {
@@ -159,5 +162,44 @@ impl Charges {
             let refs = &mut self.group_mut(id).refs;
             *refs = refs.saturating_sub(nr);
         }
+    }
+}
+
+impl Model {
+    /// Decides the owner of slots that were allocated for nobody, as a trace tells it: after the slots. As at the
+    /// allocation ids are recorded and direct-mapped slots charged, only never refused; an earlier owner is released.
+    ///
+    /// # Errors
+    /// [`Fault::Range`], [`Fault::NoDevice`], [`Fault::NotUsed`].
+    pub fn own(&mut self, at: Entry, nr: u64, memcg: u16) -> Result<(), Fault> {
+        let (d, c, slot) = self.locate(at, nr)?;
+        let id = self.charges.online(memcg);
+        if self.config.cgroup != Cgroup::V2 {
+            return Ok(());
+        }
+        let cluster = &self.dev(d).clusters[c as usize];
+        if let Some(i) = (0..nr).find(|&i| !cluster.word(slot + i as usize).is_used()) {
+            return Err(Fault::NotUsed(at.add(i)));
+        }
+        for i in 0..nr {
+            let slot = at.add(i);
+            let old = self.memcg(slot);
+            if old == id {
+                continue;
+            }
+            if self.charged(slot) {
+                self.charges.uncharge(old, 1);
+                self.charges.charge(id, 1);
+            }
+            self.charges.drop_refs(old, 1);
+            self.charges.hold(id, 1);
+            self.set_ids(slot, 1, id);
+        }
+        Ok(())
+    }
+
+    /// The slot counts for its owner: it is on a device, or has physical backing.
+    fn charged(&self, at: Entry) -> bool {
+        !self.dev(at.dev()).virt || self.vword(at).phys().is_some()
     }
 }

@@ -1,7 +1,8 @@
 //! Bytes of kernel metadata that a state costs, by part (sizes of a 7.2 build without lock debugging).
 
-use super::{Device, Flag, Model};
-use rustc_hash::FxHashSet;
+use super::xarray::TREE_SLOTS;
+use super::{Device, Model};
+use serde::Serialize;
 
 const CLUSTER_INFO: u64 = 48;
 /// `swap_cluster_info_dynamic` is 80 bytes in a 96-byte slab object.
@@ -11,11 +12,9 @@ const XARRAY_HEAD: u64 = 16;
 /// 73 objects of 56 bytes to a page.
 const ZSWAP_ENTRIES_PER_PAGE: u64 = 73;
 const PAGE: u64 = 4096;
-/// Slots under one zswap tree of a physical device: 64 MiB.
-const TREE_SLOTS: u64 = 16384;
 
 /// Kernel metadata in bytes, by part.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct Cost {
     /// Cluster structs, fixed ones of physical devices and live virtual ones.
     pub clusters: u64,
@@ -46,24 +45,8 @@ impl Cost {
     }
 }
 
-/// Nodes of an xarray that holds these indices.
-fn xarray_nodes(indices: impl Iterator<Item = u64>) -> u64 {
-    let mut level: FxHashSet<u64> = indices.collect();
-    let Some(&largest) = level.iter().max() else { return 0 };
-    let mut height = 1;
-    while largest >> (6 * height) > 0 && height < 10 {
-        height += 1;
-    }
-    let mut nodes = 0;
-    for _ in 0..height {
-        level = level.iter().map(|index| index >> 6).collect();
-        nodes += level.len() as u64;
-    }
-    nodes
-}
-
 impl Model {
-    /// What the state costs now. Walks all clusters, and all slots of devices that zswap trees index.
+    /// What the state costs now. Adds up counters, so that a peak can be had by asking after every event.
     pub fn cost(&self) -> Cost {
         let (virt, direct) = self.zswap_pages();
         let mut cost = Cost {
@@ -91,8 +74,7 @@ impl Model {
         }
         // The header cluster has no virtual table.
         cost.virtual_tables += u64::from(dev.populated.saturating_sub(1)) * slots * 8;
-        let live = (0u64..).zip(&dev.clusters).filter(|(_, c)| c.flag != Flag::Dead).map(|(index, _)| index);
-        cost.trees += XARRAY_HEAD + XARRAY_NODE * xarray_nodes(live);
+        cost.trees += XARRAY_HEAD + XARRAY_NODE * dev.indices.nodes();
     }
 
     fn physical_cost(&self, dev: &Device, cost: &mut Cost) {
@@ -100,17 +82,10 @@ impl Model {
         cost.clusters += dev.clusters.len() as u64 * CLUSTER_INFO;
         if self.has_memcg() {
             let lazy = self.config.policy.virt.is_some_and(|v| v.lazy_memcg_table);
-            let with =
-                dev.clusters.iter().filter(|c| c.tables.is_some() && (!lazy || c.direct)).count() as u64;
-            cost.memcg += with * slots * 2;
+            let with = if lazy { dev.direct } else { dev.populated };
+            cost.memcg += u64::from(with) * slots * 2;
         }
-        cost.trees += dev.max.div_ceil(TREE_SLOTS) * XARRAY_HEAD;
-        if self.zswap_direct > 0 {
-            for first in (0..dev.max).step_by(TREE_SLOTS as usize) {
-                let stored = (first..dev.max.min(first + TREE_SLOTS)).filter(|&off| dev.word(off).in_zswap());
-                cost.trees += XARRAY_NODE * xarray_nodes(stored);
-            }
-        }
+        cost.trees += dev.max.div_ceil(TREE_SLOTS) * XARRAY_HEAD + dev.trees.nodes() * XARRAY_NODE;
     }
 
     fn has_memcg(&self) -> bool {
@@ -124,14 +99,6 @@ mod tests {
     use super::super::policy::{SWAP_TABLE, VSWAP_RFC1, VSWAP_RFC2};
     use super::super::{Config, DeviceSpec, Folio, Policy, Undisturbed};
     use super::*;
-
-    #[test]
-    fn nodes_follow_the_digits_of_the_largest_index() {
-        assert_eq!(xarray_nodes([].into_iter()), 0);
-        assert_eq!(xarray_nodes([0, 63].into_iter()), 1);
-        assert_eq!(xarray_nodes([0, 64].into_iter()), 3);
-        assert_eq!(xarray_nodes((0..4096).map(|i| i + 16384)), 64 + 1 + 1);
-    }
 
     /// 64 clusters full of pages that went to zswap, or to the device.
     fn full(policy: Policy, stored: u64) -> Model {

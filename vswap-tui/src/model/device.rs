@@ -5,6 +5,7 @@ use super::fault::Fault;
 use super::index::Indices;
 use super::lists::Lists;
 use super::word::Word;
+use super::xarray::ZswapTrees;
 use vswap_common::slot::ORDERS;
 
 /// Priority of a `swapon` that names none (`DEF_SWAP_PRIO`).
@@ -91,6 +92,10 @@ pub struct Device {
     /// Shared cache of a rotational device, offset by order (`global_cluster`).
     pub shared: [u64; ORDERS],
     pub(super) indices: Indices,
+    /// Populated clusters with [`Cluster::direct`].
+    pub(super) direct: u32,
+    /// zswap entries of direct-mapped slots.
+    pub(super) trees: ZswapTrees,
     spare: Vec<Box<Tables>>,
     shift: u32,
 }
@@ -221,6 +226,7 @@ impl Device {
     pub(super) fn depopulate(&mut self, c: u32) {
         if let Some(mut tables) = self.clusters[c as usize].tables.take() {
             self.populated -= 1;
+            self.direct -= u32::from(std::mem::take(&mut self.clusters[c as usize].direct));
             if tables.extend.take().is_some() {
                 self.extends -= 1;
             }
@@ -259,5 +265,6 @@ impl Device {
             + self.lists.bytes()
             + self.clusters.iter().filter_map(|c| c.tables.as_deref()).map(tables).sum::<usize>()
             + self.spare.iter().map(|t| tables(t)).sum::<usize>()
+            + self.trees.bytes()
     }
 }

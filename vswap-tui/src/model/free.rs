@@ -39,7 +39,10 @@ impl Model {
         let dev = &mut self.devices[d as usize];
         if let Some(tables) = &mut dev.clusters[c as usize].tables {
             for (i, word) in tables.words[slot..slot + nr as usize].iter_mut().enumerate() {
-                zswap += u64::from(word.in_zswap());
+                if word.in_zswap() {
+                    zswap += 1;
+                    dev.trees.remove((u64::from(c) << self.shift) + (slot + i) as u64);
+                }
                 self.audit.words_freed += u64::from(!word.is_null());
                 if let Some(cells) = &mut tables.extend {
                     cells[slot + i] = 0;

@@ -1,11 +1,14 @@
 //! Lowest unused index of virtual clusters (`xa_alloc` in `vswap_alloc_cluster`): a bitmap under a summary bitmap.
 
+use super::xarray::Nodes;
+
 /// Set of used indices with a cheap "lowest unused".
 #[derive(Clone, Debug, Default)]
 pub struct Indices {
     used: Vec<u64>,
     /// Bit i: word i of `used` is full.
     full: Vec<u64>,
+    nodes: Nodes,
 }
 
 impl Indices {
@@ -40,6 +43,9 @@ impl Indices {
         if word / 64 >= self.full.len() {
             self.full.resize(word / 64 + 1, 0);
         }
+        if self.used[word] >> (index % 64) & 1 == 0 {
+            self.nodes.insert(index.into());
+        }
         self.used[word] |= 1 << (index % 64);
         if self.used[word] == u64::MAX {
             self.full[word / 64] |= 1 << (word % 64);
@@ -50,9 +56,17 @@ impl Indices {
     pub fn put(&mut self, index: u32) {
         let word = index as usize / 64;
         if let Some(bits) = self.used.get_mut(word) {
+            if *bits >> (index % 64) & 1 == 1 {
+                self.nodes.remove(index.into());
+            }
             *bits &= !(1 << (index % 64));
             self.full[word / 64] &= !(1 << (word % 64));
         }
+    }
+
+    /// Nodes of the xarray with the used indices.
+    pub(super) fn nodes(&self) -> u64 {
+        self.nodes.count()
     }
 
     /// `index` is in use.

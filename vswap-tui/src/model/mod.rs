@@ -35,6 +35,7 @@ pub mod scan;
 pub mod swapping;
 pub mod vword;
 pub mod word;
+mod xarray;
 
 pub use alloc::Folio;
 pub use charge::{Cgroup, Charges};

@@ -116,7 +116,10 @@ impl Model {
             cluster.order = request.order;
         }
         cluster.count += nr as u16;
-        cluster.direct |= !matches!(request.payload, Payload::Backing(_));
+        if !cluster.direct && !matches!(request.payload, Payload::Backing(_)) {
+            cluster.direct = true;
+            dev.direct += 1;
+        }
         dev.inuse += nr;
         if dev.virt {
             return;

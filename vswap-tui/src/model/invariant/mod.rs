@@ -4,13 +4,14 @@
 
 mod clusters;
 mod counters;
+pub(super) mod metadata;
 mod slots;
 
 use super::Model;
 use std::fmt::Display;
 
 /// Names of the invariants; number i is at i - 1.
-pub const NAMES: [&str; 30] = [
+pub const NAMES: [&str; 31] = [
     "a cluster counts its non-NULL words",
     "a cluster is on the list its flag and order name",
     "FREE is an empty physical cluster without tables",
@@ -41,6 +42,7 @@ pub const NAMES: [&str; 30] = [
     "extend cells hold the counts of 15 and more",
     "device numbers fit their words",
     "what a free turns NULL, every counter sees",
+    "metadata is counted as a walk finds it",
 ];
 
 /// One invariant's tally.
@@ -75,6 +77,7 @@ impl Checker {
         self.check_clusters(model);
         let census = self.check_slots(model);
         self.check_counters(model, &census);
+        self.check_metadata(model);
         before == self.total_broken()
     }
 
