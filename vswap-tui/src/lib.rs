@@ -29,3 +29,4 @@ pub mod term;
 pub mod trace;
 pub mod tracer;
 pub mod ui;
+pub mod whatif;

@@ -16,7 +16,7 @@ mod finding;
 mod history;
 mod latency;
 mod memcg;
-mod recent;
+pub(crate) mod recent;
 mod slot_map;
 
 use crate::meta::{Header, HookState, HookTotals, Update};

@@ -17,24 +17,24 @@ struct Freed {
 }
 
 /// Ring of the last frees.
-pub(super) struct RecentFrees {
+pub(crate) struct RecentFrees {
     ring: [Freed; REMEMBERED],
     next: usize,
 }
 
 impl RecentFrees {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { ring: [Freed { ts: 0, first: 0, nr: 0 }; REMEMBERED], next: 0 }
     }
 
     #[inline]
-    pub(super) fn push(&mut self, ts: u64, entry: Entry, nr: u16) {
+    pub(crate) fn push(&mut self, ts: u64, entry: Entry, nr: u16) {
         self.ring[self.next] = Freed { ts, first: entry.0, nr: u64::from(nr) };
         self.next = (self.next + 1) % REMEMBERED;
     }
 
     /// True if the run may have been freed after `begin`: it was, or more frees happened since than are remembered.
-    pub(super) fn freed_since(&self, begin: u64, entry: Entry, nr: u16) -> bool {
+    pub(crate) fn freed_since(&self, begin: u64, entry: Entry, nr: u16) -> bool {
         let (first, end) = (entry.0, entry.0 + u64::from(nr));
         // The slot about to be overwritten is the oldest: if even that one is newer than `begin`, some are forgotten.
         self.ring[self.next].ts > begin

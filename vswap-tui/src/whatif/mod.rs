@@ -1,0 +1,246 @@
+//! What if: the intent of a trace replayed under another design of swap, or on another machine.
+//!
+//! ```text
+//! Event -> intent (page these out, in again, free them) -> Places (recorded slot -> slot of the design)
+//!       -> Target (model + counts + peaks) -> Row, one for each design, side by side
+//! ```
+//!
+//! What happens to a page is the record's: when it is paged out, by whom, whether zswap took it, how small it was,
+//! when it comes back, when its slot is given up. Where it goes is the design's. A design reclaims nothing by itself,
+//! and the load does not react to it: a page that a design cannot page out stays in memory and its later events pass it
+//! by. A row says what is not exact, and why.
+
+mod alloc;
+mod apply;
+mod data;
+mod design;
+mod peak;
+mod places;
+mod pool;
+mod room;
+mod row;
+mod target;
+
+pub use design::{Design, DesignError, Settings};
+pub use peak::Mix;
+pub use room::Room;
+pub use row::{Charged, Row};
+
+use crate::collector::recent::RecentFrees;
+use crate::decode::Event;
+use crate::meta::{CgroupInfo, Header, HookState, Update};
+use crate::model::policy::SWAP_TABLE;
+use crate::model::{Config, DeviceSpec};
+use alloc::Thread;
+use places::{Place, Places};
+use pool::Pool;
+use rustc_hash::FxHashMap;
+use target::Target;
+use vswap_common::Hook;
+use vswap_common::slot::{CLUSTER_SLOTS, ORDERS};
+
+/// What is counted beside the model.
+#[derive(Default)]
+struct Tallies {
+    fallbacks: [u64; ORDERS],
+    kept: u64,
+    writebacks: u64,
+    /// Requests the record refused and this design serves: what the pages did afterwards nobody told.
+    untold: u64,
+    /// Charges the record refused.
+    refused_charges: u64,
+    /// Pages the recorded zswap refused: their compressed length is not known.
+    rejected: u64,
+    /// Pages of unknown place that left memory: taken for written to the device.
+    assumed: u64,
+    /// Slots first met in use.
+    adopted: u64,
+    /// Events on devices nobody told of.
+    strange: u64,
+    gaps: u64,
+}
+
+/// A trace under one design.
+pub struct WhatIf {
+    design: Design,
+    target: Target,
+    places: Places,
+    pool: Pool,
+    threads: FxHashMap<u32, Thread>,
+    recent_frees: RecentFrees,
+    tallies: Tallies,
+    cgroups: FxHashMap<u16, String>,
+    from_swapon: bool,
+    /// References to slots are in the trace.
+    references: bool,
+    /// Frees of zswap entries are in the trace, in order; loads are told late.
+    zswap_frees: bool,
+}
+
+impl WhatIf {
+    /// The design before the first event of the trace.
+    pub fn new(header: &Header, design: Design) -> Self {
+        let attached = |hook: Hook| {
+            header.plan.iter().any(|p| p.hook == hook.program() && p.state == HookState::Ok)
+                || header.plan.is_empty()
+        };
+        let recorded = Config {
+            cpus: (header.kernel.cpus as usize).clamp(1, 8192),
+            thp_swap: header.kernel.cluster_slots != CLUSTER_SLOTS / 2,
+            ..Config::new(SWAP_TABLE)
+        };
+        let mut what_if = Self {
+            target: Target::new(&design, recorded),
+            pool: Pool::new(design.settings.zswap_max),
+            design,
+            places: Places::default(),
+            threads: FxHashMap::default(),
+            recent_frees: RecentFrees::new(),
+            tallies: Tallies::default(),
+            cgroups: FxHashMap::default(),
+            from_swapon: header.from_swapon,
+            references: [Hook::Dup, Hook::DupDirect, Hook::Put].into_iter().all(attached),
+            zswap_frees: attached(Hook::ZswapFree),
+        };
+        what_if.learn(&header.cgroups);
+        if !header.from_swapon {
+            let mut devices: Vec<_> = header.devices.iter().filter(|d| !d.r#virtual).collect();
+            devices.sort_by_key(|d| d.dev);
+            for device in devices {
+                let max = device.pages.saturating_add(1);
+                let spec = DeviceSpec { priority: device.prio, ..DeviceSpec::block(max) };
+                what_if.add_device(device.dev, &spec);
+            }
+        }
+        what_if
+    }
+
+    /// Cgroups seen in the course of the recording.
+    pub fn update(&mut self, update: &Update) {
+        self.learn(&update.cgroups);
+    }
+
+    fn learn(&mut self, cgroups: &[CgroupInfo]) {
+        self.cgroups.extend(cgroups.iter().map(|group| (group.id, group.path.clone())));
+    }
+
+    fn add_device(&mut self, dev: u8, spec: &DeviceSpec) {
+        // Offsets are 32 bits wide in the kernel; a larger number is damage.
+        if spec.last_page > u64::from(u32::MAX) {
+            self.target.faults += 1;
+            return;
+        }
+        self.places.add_device(dev, spec.last_page + 1);
+        self.target.swapon(dev, spec);
+    }
+
+    /// The result so far.
+    pub fn row(&mut self) -> Row {
+        self.target.settle();
+        let model = &self.target.model;
+        let peak = &self.target.peak;
+        let mut charges: Vec<Charged> = model
+            .charges()
+            .iter()
+            .map(|(id, group)| Charged {
+                path: self.cgroups.get(&id).cloned().unwrap_or_else(|| format!("#{id}")),
+                at_peak: peak.charged.get(usize::from(id)).copied().unwrap_or(0),
+                now: group.own,
+            })
+            .filter(|charged| charged.at_peak + charged.now > 0)
+            .collect();
+        charges.sort_by(|a, b| (b.at_peak, b.now, &a.path).cmp(&(a.at_peak, a.now, &b.path)));
+        let notes = self.notes();
+        let phys_slots = u64::try_from(model.total_pages() - model.free_pages()).unwrap_or(0);
+        Row {
+            model: self.design.to_string(),
+            peak_phys_slots: peak.phys,
+            peak_virtual_slots: peak.virt,
+            metadata_bytes_peak: peak.cost.total(),
+            metadata: peak.cost,
+            fallbacks_by_order: self.tallies.fallbacks,
+            kept_pages: self.tallies.kept,
+            at_peak: peak.mix,
+            // A virtual slot takes a physical one only for data.
+            idle_phys_slots_at_peak: if model.config().policy.virt.is_some() {
+                0
+            } else {
+                peak.mix.elsewhere()
+            },
+            room_at_peak: peak.room,
+            now: self.target.mix,
+            phys_slots,
+            room: self.target.rooms.now(model),
+            zswap_bytes_peak: self.pool.peak(),
+            zswap_writebacks: self.tallies.writebacks,
+            charges,
+            exact: notes.is_empty(),
+            notes,
+        }
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let t = &self.tallies;
+        let virt = self.design.policy.virt.is_some();
+        let counted = |n: u64, text: &str| (n > 0).then(|| format!("{n} {text}"));
+        [
+            (!self.from_swapon).then(|| {
+                "the trace began late: slots in use before count from their first event on".to_owned()
+            }),
+            counted(t.gaps, "times records were lost: what happened meanwhile is not in the result"),
+            counted(t.strange, "events name a device that the trace does not describe"),
+            counted(t.adopted, "slots were first met in use"),
+            counted(t.assumed, "pages of unknown place were taken for written to the device"),
+            counted(self.target.faults, "events did not fit the state"),
+            (!self.references).then(|| {
+                "references are not in the trace (--slots-only): extend tables are not counted".to_owned()
+            }),
+            self.pool.limited().then(|| {
+                "zswap-max is held against compressed bytes; the kernel counts the pages of its allocator"
+                    .to_owned()
+            }),
+            counted(
+                if self.pool.limited() { t.rejected } else { 0 },
+                "pages that the recorded zswap refused have no known compressed length and go to the device",
+            ),
+            counted(
+                t.untold,
+                "requests that the record refused would have had slots: their pages stay in memory here",
+            ),
+            counted(
+                if virt { t.refused_charges } else { 0 },
+                "charges that swap.max refused stay refused, though virtual slots are not charged",
+            ),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+/// Several designs side by side.
+pub struct Comparison {
+    runs: Vec<WhatIf>,
+}
+
+impl Comparison {
+    /// The designs before the first event.
+    pub fn new(header: &Header, designs: &[Design]) -> Self {
+        Self { runs: designs.iter().map(|design| WhatIf::new(header, *design)).collect() }
+    }
+
+    /// Takes in one event.
+    pub fn apply(&mut self, event: &Event) {
+        self.runs.iter_mut().for_each(|run| run.apply(event));
+    }
+
+    /// Takes in news about cgroups.
+    pub fn update(&mut self, update: &Update) {
+        self.runs.iter_mut().for_each(|run| run.update(update));
+    }
+
+    /// The results so far, in the order of the designs.
+    pub fn rows(&mut self) -> Vec<Row> {
+        self.runs.iter_mut().map(WhatIf::row).collect()
+    }
+}
