@@ -1,6 +1,7 @@
 //! `vswap replay --check`: the model beside a trace, and the trace's own history against the state machine of a slot.
 
 use super::drain::{Progress, quiet_on_broken_pipe, tell};
+use super::side_by_side;
 use crate::check::{self, Agreement, Checker};
 use crate::cli::ReplayArgs;
 use crate::collector::Collector;
@@ -9,6 +10,7 @@ use crate::report::{FaultGroup, agreement};
 use crate::snapshot::Snapshot;
 use crate::source::trace::TraceSource;
 use crate::source::{Batch, Polled, Source};
+use crate::whatif::{Comparison, Design, Row};
 use anyhow::Context;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -25,6 +27,9 @@ struct Checked<'a> {
     #[serde(flatten)]
     agreement: &'a Agreement,
     shadow: Shadow<'a>,
+    /// Designs replayed beside it.
+    #[serde(skip_serializing_if = "<[Row]>::is_empty")]
+    models: &'a [Row],
 }
 
 /// The trace's own history, whatever the allocator's choices were.
@@ -38,15 +43,16 @@ struct Shadow<'a> {
     faults: Vec<FaultGroup<'a>>,
 }
 
-/// Runs the check over the whole trace.
+/// Runs the check over the whole trace, with the designs of a what-if beside it.
 ///
 /// # Errors
 /// If the trace cannot be read, or the model does not know its kernel's allocator.
-pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &ReplayArgs, designs: &[Design]) -> anyhow::Result<Exit> {
     let mut source = TraceSource::open(&args.file)?;
     check::knows(source.header()).map_err(|why| ExitError::new(Exit::NotSupported, why))?;
     let mut checker = Checker::new(source.header());
     let mut collector = Collector::new(Arc::new(source.header().clone()), HISTORY_NS);
+    let mut comparison = Comparison::new(source.header(), designs);
     let mut progress = Progress::new();
     let mut batch = Batch::default();
     let damage = loop {
@@ -54,10 +60,12 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<Exit> {
         for update in &batch.updates {
             checker.update(update);
             collector.update(update);
+            comparison.update(update);
         }
         for event in &batch.events {
             checker.apply(event);
             collector.apply(event);
+            comparison.apply(event);
         }
         collector.note_undecodable(batch.undecodable);
         progress.show(&source);
@@ -67,6 +75,7 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<Exit> {
     };
     drop(progress);
     let result = checker.finish();
+    let models = comparison.rows();
     let snapshot = collector.snapshot();
     let shadow = Shadow {
         events: snapshot.events,
@@ -74,10 +83,15 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<Exit> {
         faults: FaultGroup::of(&snapshot.findings),
     };
     let text = if args.view.json {
-        let checked = Checked { agreement: &result, shadow };
+        let checked = Checked { agreement: &result, shadow, models: &models };
         serde_json::to_string_pretty(&checked).context("result to JSON")? + "\n"
     } else {
-        render(&result, &shadow)
+        let mut text = render(&result, &shadow);
+        if !models.is_empty() {
+            text += "\n";
+            text += &side_by_side::render(&models, source.header().kernel.page_size);
+        }
+        text
     };
     quiet_on_broken_pipe(io::stdout().write_all(text.as_bytes())).context("write to stdout")?;
     tell(damage.as_deref(), snapshot.losses.lost.saturating_add(snapshot.losses.undecodable));

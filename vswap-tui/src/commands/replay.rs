@@ -4,8 +4,8 @@ use crate::app::Origin;
 use crate::app::frame::Timeline;
 use crate::check::Beside;
 use crate::cli::{ReplayArgs, Speed};
-use crate::commands::check;
 use crate::commands::view::{self, Show};
+use crate::commands::{check, whatif};
 use crate::exit::Exit;
 use crate::runtime::headless::Limit;
 use crate::runtime::pace::Pace;
@@ -17,8 +17,12 @@ use crate::source::trace::TraceSource;
 /// # Errors
 /// What ends the command, with its exit code.
 pub fn run(args: &ReplayArgs) -> anyhow::Result<Exit> {
+    let designs = whatif::designs(args)?;
     if args.check {
-        return check::run(args);
+        return check::run(args, &designs);
+    }
+    if !designs.is_empty() {
+        return whatif::run(args, &designs);
     }
     view::check_terminal(&args.view)?;
     let source = TraceSource::open(&args.file)?;

@@ -58,6 +58,7 @@ struct Tallies {
     /// Events on devices nobody told of.
     strange: u64,
     gaps: u64,
+    undecodable: u64,
 }
 
 /// A trace under one design.
@@ -188,6 +189,7 @@ impl WhatIf {
                 "the trace began late: slots in use before count from their first event on".to_owned()
             }),
             counted(t.gaps, "times records were lost: what happened meanwhile is not in the result"),
+            counted(t.undecodable, "records are of a newer version or damaged"),
             counted(t.strange, "events name a device that the trace does not describe"),
             counted(t.adopted, "slots were first met in use"),
             counted(t.assumed, "pages of unknown place were taken for written to the device"),
@@ -237,6 +239,16 @@ impl Comparison {
     /// Takes in news about cgroups.
     pub fn update(&mut self, update: &Update) {
         self.runs.iter_mut().for_each(|run| run.update(update));
+    }
+
+    /// Records that did not decode.
+    pub fn note_undecodable(&mut self, n: u64) {
+        self.runs.iter_mut().for_each(|run| run.tallies.undecodable += n);
+    }
+
+    /// Events that should be there are not.
+    pub fn lost(&self) -> bool {
+        self.runs.iter().any(|run| run.tallies.gaps + run.tallies.undecodable > 0)
     }
 
     /// The results so far, in the order of the designs.

@@ -34,7 +34,6 @@ impl Mix {
 }
 
 /// Peaks of one design. The details of the peak are taken when use is about to fall from it, not each time it rises.
-#[derive(Default)]
 pub(super) struct Peak {
     /// Most physical slots in use.
     pub(super) phys: u64,
@@ -53,6 +52,23 @@ pub(super) struct Peak {
     pub(super) charged: Vec<u64>,
     /// Groups whose charge may have changed since `charged` was taken.
     owners: Marks,
+}
+
+impl Default for Peak {
+    fn default() -> Self {
+        Self {
+            phys: 0,
+            virt: 0,
+            cost: Cost::default(),
+            cost_total: 0,
+            // A design that never needs a physical slot has its peak to the end.
+            open: true,
+            mix: Mix::default(),
+            room: Room::default(),
+            charged: Vec::new(),
+            owners: Marks::default(),
+        }
+    }
 }
 
 impl Peak {
