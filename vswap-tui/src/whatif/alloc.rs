@@ -18,6 +18,13 @@ pub(super) struct Thread {
     granted: Option<(Entry, u64)>,
 }
 
+#[cfg(test)]
+impl Thread {
+    pub(super) const fn granted(&self) -> Option<(Entry, u64)> {
+        self.granted
+    }
+}
+
 impl WhatIf {
     pub(super) fn alloc(&mut self, e: &Event) {
         // The trace says free slots are taken: whatever was there is gone.

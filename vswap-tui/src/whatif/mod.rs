@@ -21,6 +21,11 @@ mod room;
 mod row;
 mod target;
 
+#[cfg(test)]
+mod script;
+#[cfg(test)]
+mod tests;
+
 pub use design::{Design, DesignError, Settings};
 pub use peak::Mix;
 pub use room::Room;

@@ -27,6 +27,11 @@ impl Pool {
         Self { limit, ..Self::default() }
     }
 
+    #[cfg(test)]
+    pub(super) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     pub(super) const fn peak(&self) -> u64 {
         self.peak
     }
