@@ -175,7 +175,7 @@ fn notes(out: &mut String, rows: &[Row]) {
         let _ = writeln!(out, "Not exact ({who}): {note}");
     }
     out.push_str(
-        "What was paged out, in and freed is the record's; a design reclaims nothing by itself,\n\
-         and a page that it cannot page out stays in memory.\n",
+        "What is paged out, in and freed is the record's; a design reclaims nothing by\n\
+         itself, and a page that it cannot page out stays in memory.\n",
     );
 }
