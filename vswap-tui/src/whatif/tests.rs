@@ -27,8 +27,11 @@ fn row(script: &Script, name: &str, set: &str) -> Row {
 fn consistent(run: &mut WhatIf) {
     let mut mix = Mix::default();
     let (mut bytes, mut queued) = (0, 0);
-    let granted =
-        run.threads.values().filter_map(|t| t.granted()).flat_map(|(at, n)| (0..n).map(move |i| at.add(i)));
+    let granted = run
+        .threads
+        .values()
+        .filter_map(super::alloc::Thread::granted)
+        .flat_map(|(at, n)| (0..n).map(move |i| at.add(i)));
     let mut slots: Vec<Entry> = granted.collect();
     for (recorded, place) in run.places.all(None) {
         if let Place::Slot(slot) = place {
