@@ -100,9 +100,7 @@ impl Model {
     /// Writes the memcg id of a range (`swap_cgroup_record`).
     pub(super) fn set_ids(&mut self, at: Entry, nr: usize, id: u16) {
         let (c, slot) = self.split_off(at.off());
-        if let Some(tables) = &mut self.dev_mut(at.dev()).clusters[c as usize].tables {
-            tables.ids[slot..slot + nr].fill(id);
-        }
+        self.dev_mut(at.dev()).clusters[c as usize].record(slot..slot + nr, id);
     }
 
     /// Slots on the virtual device (`vswap_alloc_folio`).

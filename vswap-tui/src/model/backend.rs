@@ -263,10 +263,10 @@ impl Model {
             let Some(tables) = &mut cluster.tables else { return };
             let Some(vword) = tables.vwords.get_mut(i) else { return };
             let backing = std::mem::take(vword).backing(rules.tags);
-            if rules.tags == super::vword::Tags::Rfc2 && tables.words[i].is_used() {
-                tables.words[i] = tables.words[i].with_zero(false);
+            if rules.tags == super::vword::Tags::Rfc2 && tables.words()[i].zero() {
+                cluster.replace(i..i + 1, |word| word.with_zero(false));
             }
-            let id = tables.ids[i];
+            let id = cluster.id(i);
             match self.config.cgroup {
                 Cgroup::V2 if matches!(backing, Backing::Phys(_)) => self.charges.uncharge(id, 1),
                 // v1 takes the whole run off memsw here, whatever backs it; cached slots have no id.

@@ -75,12 +75,11 @@ impl Model {
         if self.config.cgroup != Cgroup::V1 {
             return;
         }
-        let Some(tables) = &mut self.devices[d as usize].clusters[c as usize].tables else { return };
-        for id in &mut tables.ids[slot..slot + nr] {
-            self.charges.uncharge(*id, 1);
-            self.charges.drop_refs(*id, 1);
-            *id = 0;
-        }
+        self.devices[d as usize].clusters[c as usize].replace(slot..slot + nr, |word| {
+            self.charges.uncharge(word.id(), 1);
+            self.charges.drop_refs(word.id(), 1);
+            word.with_id(0)
+        });
     }
 
     /// The folio cached at `at` leaves the cache (`__swap_cache_del_folio`): its words keep count and flags, slots

@@ -93,21 +93,26 @@ impl Charges {
     }
 
     /// Nearest group that is online (`mem_cgroup_id_get_online`); 0 when none is or `id` is 0.
+    #[inline]
     pub(super) fn online(&self, id: u16) -> u16 {
+        if self.groups.get(id as usize).is_some_and(|group| group.online) {
+            return id;
+        }
         self.up(id).find(|&id| self.get(id).online).unwrap_or(0)
     }
 
     /// `id` and its ancestors; stops at a parent loop, which only a damaged description can have.
     fn up(&self, id: u16) -> impl Iterator<Item = u16> + '_ {
-        let next = |&id: &u16| Some(self.get(id).parent).filter(|&parent| parent != 0);
+        let parent = |&id: &u16| self.groups.get(id as usize).map_or(0, |group| group.parent);
+        let next = move |id: &u16| Some(parent(id)).filter(|&parent| parent != 0);
         std::iter::successors((id != 0).then_some(id), next).take(64)
     }
 
     /// There is room for `nr` in the group and all above it; counts the events if not (`page_counter_try_charge`).
     pub(super) fn fits(&mut self, id: u16, nr: u64) -> bool {
         let full = self.up(id).find(|&id| {
-            let group = self.get(id);
-            !group.root && group.swap.saturating_add(nr) > group.limit
+            let exceeds = |group: &Memcg| !group.root && group.swap.saturating_add(nr) > group.limit;
+            self.groups.get(id as usize).is_some_and(exceeds)
         });
         if let Some(at) = full {
             self.group_mut(at).events_max += 1;
@@ -132,7 +137,8 @@ impl Charges {
         self.count(id, nr, u64::wrapping_sub);
     }
 
-    fn count(&mut self, id: u16, nr: u64, add: fn(u64, u64) -> u64) {
+    #[inline]
+    fn count(&mut self, id: u16, nr: u64, add: impl Fn(u64, u64) -> u64) {
         if id == 0 || nr == 0 {
             return;
         }

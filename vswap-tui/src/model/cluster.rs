@@ -2,6 +2,7 @@
 
 use super::vword::Vword;
 use super::word::Word;
+use std::ops::Range;
 use vswap_common::slot::CLUSTER_SLOTS;
 
 /// Where a cluster is (`CLUSTER_FLAG_*`; the numbers are the kernel's).
@@ -37,14 +38,11 @@ pub enum Touch {
 /// Slots the tables have room for. Without THP swap a cluster uses the first half of them.
 const ROOM: usize = CLUSTER_SLOTS as usize;
 
-/// The tables of a populated cluster, taken back when it empties. Words and ids lie in one allocation: a free or an
-/// allocation reaches both by one pointer, and cache misses are what bounds the model's speed.
+/// The tables of a populated cluster, taken back when it empties. The memcg ids of `memcg_table` are in the words.
 #[derive(Debug)]
 pub struct Tables {
     /// Swap table.
-    pub words: [Word; ROOM],
-    /// Recorded memcg id of each slot, 0 for none (`memcg_table`).
-    pub ids: [u16; ROOM],
+    words: [Word; ROOM],
     /// Where virtual slots have their data; empty on physical devices (`virtual_table`).
     pub vwords: Box<[Vword]>,
     /// Counts of 15 and more (`extend_table`).
@@ -56,10 +54,14 @@ impl Tables {
     pub fn new(virt: bool) -> Self {
         Self {
             words: [Word::NULL; ROOM],
-            ids: [0; ROOM],
             vwords: vec![Vword::NONE; if virt { ROOM } else { 0 }].into_boxed_slice(),
             extend: None,
         }
+    }
+
+    /// Swap table. Changed by [`Cluster::replace`] and [`Cluster::record`] alone.
+    pub const fn words(&self) -> &[Word; ROOM] {
+        &self.words
     }
 
     /// Bytes of all tables.
@@ -70,11 +72,42 @@ impl Tables {
     }
 }
 
+/// What 64 words are, one bit each: all a scan needs to know. A scan that read the words would fetch a cache line for
+/// every eight of them, most of them taken where swap is nearly full.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Marks {
+    /// Not NULL.
+    pub used: u64,
+    /// Not NULL and not cache-only: no scan may take the slot.
+    pub held: u64,
+}
+
+impl Marks {
+    /// Slots that one of these describes.
+    pub const SLOTS: usize = 64;
+
+    /// Marks of bit `bit` for `word`.
+    #[inline]
+    const fn of(word: Word, bit: usize) -> Self {
+        let used = !word.is_null();
+        Self { used: (used as u64) << bit, held: ((used && !word.is_cache_only()) as u64) << bit }
+    }
+
+    /// Takes the bits of `mask` from `new`, which has no others.
+    #[inline]
+    const fn set(&mut self, mask: u64, new: Self) {
+        self.used = self.used & !mask | new.used;
+        self.held = self.held & !mask | new.held;
+    }
+}
+
 /// One cluster.
 #[derive(Debug)]
 pub struct Cluster {
     /// Tables, while populated.
     pub tables: Option<Box<Tables>>,
+    /// What the words are, 64 at a time; kept by [`Cluster::replace`].
+    marks: [Marks; ROOM / Marks::SLOTS],
     /// Non-NULL words, Bad included.
     pub count: u16,
     /// Order of the first allocation since the cluster was empty.
@@ -89,21 +122,21 @@ pub struct Cluster {
     pub generation: u16,
 }
 
-impl Default for Cluster {
-    fn default() -> Self {
+impl Cluster {
+    /// An empty cluster without tables.
+    pub(super) fn new(flag: Flag) -> Self {
         Self {
             tables: None,
+            marks: [Marks::default(); ROOM / Marks::SLOTS],
             count: 0,
             order: 0,
-            flag: Flag::Free,
+            flag,
             direct: false,
             touch: Touch::Free,
             generation: 0,
         }
     }
-}
 
-impl Cluster {
     /// An allocation of `order` may look into it (`cluster_is_usable`). Order 0 takes any order's cluster.
     pub fn usable(&self, order: u8) -> bool {
         matches!(self.flag, Flag::None | Flag::Free | Flag::Nonfull | Flag::Frag)
@@ -123,6 +156,146 @@ impl Cluster {
 
     /// Recorded memcg id of a slot.
     pub fn id(&self, slot: usize) -> u16 {
-        self.tables.as_ref().and_then(|t| t.ids.get(slot).copied()).unwrap_or(0)
+        self.word(slot).id()
+    }
+
+    /// Replaces the words of a range of a populated cluster. The only way a word's kind or count changes, so that the
+    /// marks are always those of the words.
+    #[inline]
+    pub(super) fn replace(&mut self, slots: Range<usize>, mut with: impl FnMut(Word) -> Word) {
+        let Some(tables) = &mut self.tables else { return };
+        if slots.len() == 1 {
+            // Most requests: no loop for them.
+            let (block, bit) = (slots.start / Marks::SLOTS, slots.start % Marks::SLOTS);
+            if let (Some(word), Some(marks)) = (tables.words.get_mut(slots.start), self.marks.get_mut(block))
+            {
+                *word = with(*word);
+                marks.set(1 << bit, Marks::of(*word, bit));
+            }
+            return;
+        }
+        let mut at = slots.start;
+        while at < slots.end {
+            let (block, bit) = (at / Marks::SLOTS, at % Marks::SLOTS);
+            let end = slots.end.min((block + 1) * Marks::SLOTS);
+            let (Some(words), Some(marks)) = (tables.words.get_mut(at..end), self.marks.get_mut(block))
+            else {
+                return;
+            };
+            let mut new = Marks::default();
+            for (i, word) in words.iter_mut().enumerate() {
+                *word = with(*word);
+                let mark = Marks::of(*word, bit + i);
+                new.used |= mark.used;
+                new.held |= mark.held;
+            }
+            marks.set(u64::MAX >> (Marks::SLOTS - (end - at)) << bit, new);
+            at = end;
+        }
+    }
+
+    /// Writes the memcg id of a range of used slots (`swap_cgroup_record`). Marks do not change by it.
+    #[inline]
+    pub(super) fn record(&mut self, slots: Range<usize>, id: u16) {
+        if let Some(words) = self.tables.as_mut().and_then(|t| t.words.get_mut(slots)) {
+            words.iter_mut().for_each(|word| *word = word.with_id(id));
+        }
+    }
+
+    /// First range at or behind `pos`, a multiple of the `nr` slots it shall have, that is free; with `full` also one
+    /// whose slots are free or cache-only, then true (`cluster_scan_range` until it finds something).
+    #[inline]
+    pub(super) fn first_fit(&self, pos: usize, nr: usize, slots: usize, full: bool) -> Option<(usize, bool)> {
+        let taken = |marks: &Marks| if full { marks.held } else { marks.used };
+        let (block, bit) = (pos / Marks::SLOTS, pos % Marks::SLOTS);
+        let marks = self.marks.get(block..slots / Marks::SLOTS)?;
+        if nr >= Marks::SLOTS {
+            let per = nr / Marks::SLOTS;
+            let at = marks.chunks_exact(per).position(|range| range.iter().all(|m| taken(m) == 0))?;
+            let reclaim = marks[at * per..(at + 1) * per].iter().any(|m| m.used != 0);
+            return Some((pos + at * nr, reclaim));
+        }
+        let mut before = !(u64::MAX << bit);
+        for (i, marks) in marks.iter().enumerate() {
+            let fits = aligned_runs(!(taken(marks) | before), nr);
+            if fits != 0 {
+                let bit = fits.trailing_zeros() as usize;
+                let reclaim = marks.used >> bit & (u64::MAX >> (Marks::SLOTS - nr)) != 0;
+                return Some(((block + i) * Marks::SLOTS + bit, reclaim));
+            }
+            before = 0;
+        }
+        None
+    }
+
+    /// The marks are those of the words; an invariant by construction, checked all the same.
+    pub(super) fn marks_hold(&self) -> bool {
+        let words = self.tables.as_ref().map_or(&[Word::NULL; ROOM], |t| &t.words);
+        words.chunks_exact(Marks::SLOTS).zip(&self.marks).all(|(words, marks)| {
+            words.iter().enumerate().all(|(bit, &word)| {
+                let mark = Marks::of(word, bit);
+                (marks.used & 1 << bit, marks.held & 1 << bit) == (mark.used, mark.held)
+            })
+        })
+    }
+}
+
+/// Bits at multiples of `nr`, a power of two below 64, from which on `nr` bits are set.
+#[inline]
+const fn aligned_runs(free: u64, nr: usize) -> u64 {
+    let (mut runs, mut len) = (free, 1);
+    // Lowest bits of all aligned groups of `nr` bits.
+    let heads = u64::MAX / (u64::MAX >> (Marks::SLOTS - nr));
+    while len < nr {
+        runs &= runs >> len;
+        len *= 2;
+    }
+    runs & heads
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Runs of free, cache-only, used and bad slots: long ones too, so that every order finds its range at times.
+    fn words() -> impl Strategy<Value = Vec<Word>> {
+        let kinds =
+            [Word::NULL, Word::pfn(5, 0), Word::pfn(5, 0).with_count(1), Word::shadow(0, 2), Word::BAD];
+        let run = (prop::sample::select(kinds.to_vec()), prop_oneof![1..4usize, 1..1200usize]);
+        let flat = |runs: Vec<(Word, usize)>| {
+            runs.into_iter().flat_map(|(word, len)| std::iter::repeat_n(word, len)).collect()
+        };
+        prop::collection::vec(run, 200).prop_map(flat)
+    }
+
+    proptest! {
+        #[test]
+        fn marks_find_what_a_walk_over_the_words_finds(
+            words in words(),
+            cuts in prop::collection::vec(0..=ROOM, 8),
+            order in 0..10u32,
+            start in 0..ROOM,
+            (slots, full) in (prop::sample::select(vec![ROOM / 2, ROOM]), any::<bool>()),
+        ) {
+            let mut cluster = Cluster::new(Flag::Free);
+            cluster.tables = Some(Box::new(Tables::new(false)));
+            // Written in parts that lie as they come, each twice.
+            for to in cuts.into_iter().chain([ROOM]) {
+                for from in [to / 3, 0] {
+                    let mut next = words[from..to].iter().copied();
+                    cluster.replace(from..to, |old| next.next().unwrap_or(old));
+                    prop_assert!(cluster.marks_hold());
+                }
+            }
+            prop_assert!((0..ROOM).all(|slot| cluster.word(slot) == words[slot]));
+            let nr = 1usize << order;
+            let start = start / nr * nr;
+            let suits = |w: &Word| w.is_null() || full && w.is_cache_only();
+            let want = (start..slots).step_by(nr).filter(|at| at + nr <= slots)
+                .find(|&at| words[at..at + nr].iter().all(suits))
+                .map(|at| (at, !words[at..at + nr].iter().all(|w| w.is_null())));
+            prop_assert_eq!(cluster.first_fit(start, nr, slots, full), want);
+        }
     }
 }

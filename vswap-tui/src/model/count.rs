@@ -30,9 +30,10 @@ impl Model {
     /// [`Fault::NotUsed`] and [`Fault::NoCount`] for slots nobody may take, [`Fault::NoMemory`] when the extend table
     /// cannot be had; then nothing has changed.
     pub fn dup<O: Oracle + ?Sized>(&mut self, at: Entry, nr: u64, oracle: &mut O) -> Result<(), Fault> {
-        self.locate(at, nr)?;
+        let (d, c, slot) = self.locate(at, nr)?;
+        let cluster = &self.dev(d).clusters[c as usize];
         for i in 0..nr {
-            let word = self.word(at.add(i));
+            let word = cluster.word(slot + i as usize);
             match word.kind() {
                 Kind::Pfn => {}
                 Kind::Shadow if word.count() > 0 => {}
@@ -51,28 +52,39 @@ impl Model {
         Ok(())
     }
 
+    /// One user more for a used slot; false without memory for the extend table.
+    #[inline]
     fn raise<O: Oracle + ?Sized>(&mut self, at: Entry, oracle: &mut O) -> bool {
+        let (c, slot) = self.split_off(at.off());
+        let cluster = &mut self.dev_mut(at.dev()).clusters[c as usize];
+        let stored = cluster.word(slot).count();
+        if stored + 1 >= COUNT_MAX && !self.raise_extended(at, oracle) {
+            return false;
+        }
+        let cluster = &mut self.dev_mut(at.dev()).clusters[c as usize];
+        cluster.replace(slot..slot + 1, |word| word.with_count((stored + 1).min(COUNT_MAX)));
+        if stored == 0 {
+            self.mark_backing(at, false);
+        }
+        true
+    }
+
+    /// Writes the extend cell of a slot whose count reaches 15 or is there already.
+    fn raise_extended<O: Oracle + ?Sized>(&mut self, at: Entry, oracle: &mut O) -> bool {
         let Some(count) = self.count(at) else { return true };
         let (c, slot) = self.split_off(at.off());
         let slots = 1 << self.shift;
         let dev = self.dev_mut(at.dev());
         let Some(tables) = &mut dev.clusters[c as usize].tables else { return true };
-        let new = count.saturating_add(1);
-        if new >= COUNT_MAX {
-            if tables.extend.is_none() {
-                if !oracle.memory(Memory::Extend) {
-                    return false;
-                }
-                tables.extend = Some(vec![0; slots].into_boxed_slice());
-                dev.extends += 1;
+        if tables.extend.is_none() {
+            if !oracle.memory(Memory::Extend) {
+                return false;
             }
-            if let Some(cells) = &mut tables.extend {
-                cells[slot] = new;
-            }
+            tables.extend = Some(vec![0; slots].into_boxed_slice());
+            dev.extends += 1;
         }
-        tables.words[slot] = tables.words[slot].with_count(new.min(COUNT_MAX));
-        if count == 0 {
-            self.mark_backing(at, false);
+        if let Some(cells) = &mut tables.extend {
+            cells[slot] = count.saturating_add(1);
         }
         true
     }
@@ -85,9 +97,12 @@ impl Model {
         };
         let (c, slot) = self.split_off(at.off());
         let dev = self.dev_mut(at.dev());
-        let Some(tables) = &mut dev.clusters[c as usize].tables else { return };
-        let word = tables.words[slot].with_count(new.min(COUNT_MAX));
-        tables.words[slot] = if new == 0 { word.with_idled(true) } else { word };
+        let cluster = &mut dev.clusters[c as usize];
+        cluster.replace(slot..slot + 1, |word| {
+            let word = word.with_count(new.min(COUNT_MAX));
+            if new == 0 { word.with_idled(true) } else { word }
+        });
+        let Some(tables) = &mut cluster.tables else { return };
         if let Some(cells) = &mut tables.extend {
             cells[slot] = if new >= COUNT_MAX { new } else { 0 };
             if matches!(new, 13 | 14) && cells.iter().all(|&cell| cell == 0) {
@@ -113,9 +128,8 @@ impl Model {
     pub(super) fn change(&mut self, at: Entry, with: impl Fn(Word) -> Word) {
         let (c, slot) = self.split_off(at.off());
         let Some(dev) = self.devices.get_mut(at.dev() as usize) else { return };
-        let tables = dev.clusters.get_mut(c as usize).and_then(|c| c.tables.as_mut());
-        if let Some(word) = tables.and_then(|t| t.words.get_mut(slot)) {
-            *word = with(*word);
+        if let Some(cluster) = dev.clusters.get_mut(c as usize) {
+            cluster.replace(slot..slot + 1, with);
         }
     }
 
@@ -151,11 +165,14 @@ impl Model {
         oracle: &mut O,
     ) -> Result<(), Fault> {
         let (d, c, slot) = self.locate(at, nr)?;
+        let cluster = &self.dev(d).clusters[c as usize];
         for i in 0..nr {
-            match self.count(at.add(i)) {
-                None => return Err(Fault::NotUsed(at.add(i))),
-                Some(0) => return Err(Fault::NoCount(at.add(i))),
-                Some(_) => {}
+            let word = cluster.word(slot + i as usize);
+            if !word.is_used() {
+                return Err(Fault::NotUsed(at.add(i)));
+            }
+            if word.count() == 0 {
+                return Err(Fault::NoCount(at.add(i)));
             }
         }
         let (mut need, mut batch) = (false, 0);

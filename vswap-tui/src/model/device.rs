@@ -131,7 +131,7 @@ impl Device {
             shift,
             ..Self::default()
         };
-        dev.clusters.resize_with(count as usize, Cluster::default);
+        dev.clusters.resize_with(count as usize, || Cluster::new(Flag::Free));
         dev.lists.grow(count as usize);
         dev.mark_bad(0);
         for &page in &spec.bad_pages {
@@ -191,11 +191,10 @@ impl Device {
         self.populate(c);
         let slot = (page & ((1 << self.shift) - 1)) as usize;
         let cluster = &mut self.clusters[c as usize];
-        let Some(word) = cluster.tables.as_mut().and_then(|t| t.words.get_mut(slot)) else { return false };
-        if *word == Word::BAD {
+        if cluster.word(slot) == Word::BAD {
             return false;
         }
-        *word = Word::BAD;
+        cluster.replace(slot..slot + 1, |_| Word::BAD);
         cluster.count += 1;
         self.bad += 1;
         true
@@ -204,7 +203,7 @@ impl Device {
     /// Room for a virtual cluster of index `c`.
     pub(super) fn ensure_cluster(&mut self, c: u32) {
         while self.clusters.len() <= c as usize {
-            self.clusters.push(Cluster { flag: Flag::Dead, ..Cluster::default() });
+            self.clusters.push(Cluster::new(Flag::Dead));
         }
         self.lists.grow(self.clusters.len());
     }
@@ -221,7 +220,7 @@ impl Device {
         }
     }
 
-    /// Takes the tables of an emptied cluster back. Every word, id and vword in them is already zero, so the next
+    /// Takes the tables of an emptied cluster back. Every word and vword in them is already zero, so the next
     /// cluster can have them as they are.
     pub(super) fn depopulate(&mut self, c: u32) {
         if let Some(mut tables) = self.clusters[c as usize].tables.take() {

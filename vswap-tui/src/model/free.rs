@@ -1,6 +1,5 @@
 //! Freeing slots (`swap_entries_free`) and what becomes of the cluster.
 
-use super::charge::Cgroup;
 use super::cluster::Touch;
 use super::word::{Kind, Word};
 use super::{Fault, Flag, ListId, Model, Step};
@@ -32,25 +31,37 @@ impl Model {
         if virt {
             self.release_backing(c, slot, nr as usize);
         }
-        if self.config.cgroup != Cgroup::None {
-            self.release_ids(d, c, slot, nr as usize);
-        }
-        let mut zswap = 0;
+        let slots = slot..slot + nr as usize;
         let dev = &mut self.devices[d as usize];
-        if let Some(tables) = &mut dev.clusters[c as usize].tables {
-            for (i, word) in tables.words[slot..slot + nr as usize].iter_mut().enumerate() {
-                if word.in_zswap() {
-                    zswap += 1;
-                    dev.trees.remove((u64::from(c) << self.shift) + (slot + i) as u64);
-                }
-                self.audit.words_freed += u64::from(!word.is_null());
-                if let Some(cells) = &mut tables.extend {
-                    cells[slot + i] = 0;
-                }
-                *word = Word::NULL;
-            }
+        let cluster = &mut dev.clusters[c as usize];
+        if let Some(cells) = cluster.tables.as_mut().and_then(|t| t.extend.as_mut()) {
+            cells[slots.clone()].fill(0);
         }
-        self.zswap_direct -= zswap;
+        let charges = &mut self.charges;
+        // Memcg ids are let go of run by run (`swap_cgroup_clear`, `mem_cgroup_uncharge_swap`).
+        let mut let_go = |id, len| {
+            if !virt {
+                charges.uncharge(id, len);
+            }
+            charges.drop_refs(id, len);
+        };
+        let (mut id, mut len) = (0, 0);
+        let mut off = (u64::from(c) << self.shift) + slot as u64;
+        cluster.replace(slots, |word| {
+            if word.in_zswap() {
+                self.zswap_direct -= 1;
+                dev.trees.remove(off);
+            }
+            off += 1;
+            self.audit.words_freed += u64::from(!word.is_null());
+            if word.id() != id {
+                let_go(id, len);
+                (id, len) = (word.id(), 0);
+            }
+            len += 1;
+            Word::NULL
+        });
+        let_go(id, len);
         if !virt {
             self.audit.physical_words_freed += nr;
         }
@@ -67,31 +78,14 @@ impl Model {
         }
     }
 
-    /// Lets go of the memcg ids of freed slots, run by run (`swap_cgroup_clear`, `mem_cgroup_uncharge_swap`).
-    fn release_ids(&mut self, d: u8, c: u32, slot: usize, nr: usize) {
-        let virt = self.dev(d).virt;
-        let Some(tables) = &mut self.devices[d as usize].clusters[c as usize].tables else { return };
-        for run in tables.ids[slot..slot + nr].chunk_by_mut(|a, b| a == b) {
-            let id = run[0];
-            if id != 0 {
-                run.fill(0);
-                if !virt {
-                    self.charges.uncharge(id, run.len() as u64);
-                }
-                self.charges.drop_refs(id, run.len() as u64);
-            }
-        }
-    }
-
     /// Frees a run of physical slots that backed virtual ones (the run lies in one cluster).
     pub(super) fn release_pointers(&mut self, at: Entry, nr: u64) {
         let Ok((d, c, slot)) = self.locate(at, nr) else { return };
-        let Some(tables) = &mut self.devices[d as usize].clusters[c as usize].tables else { return };
-        for word in &mut tables.words[slot..slot + nr as usize] {
+        self.devices[d as usize].clusters[c as usize].replace(slot..slot + nr as usize, |word| {
             debug_assert_eq!(word.kind(), Kind::Pointer);
             self.audit.words_freed += u64::from(!word.is_null());
-            *word = Word::NULL;
-        }
+            Word::NULL
+        });
         self.audit.physical_words_freed += nr;
         self.finish_free(d, c, nr);
     }

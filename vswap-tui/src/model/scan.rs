@@ -3,31 +3,9 @@
 use super::cluster::Touch;
 use super::oracle::Oracle;
 use super::request::{Mismatch, Payload, Request, Search};
-use super::word::{Kind, Word};
+use super::word::Kind;
 use super::{Flag, Model, Step};
 use vswap_common::Entry;
-
-/// What a range of slots offers (`cluster_scan_range`).
-enum Range {
-    Free,
-    /// All free or cache-only: worth trying to reclaim.
-    Reclaimable,
-    Taken,
-}
-
-#[inline]
-fn check(words: &[Word], full: bool) -> Range {
-    let mut range = Range::Free;
-    for word in words {
-        if !word.is_null() {
-            if !(full && word.is_cache_only()) {
-                return Range::Taken;
-            }
-            range = Range::Reclaimable;
-        }
-    }
-    range
-}
 
 impl Model {
     /// Looks for a free aligned range from offset `off` on, takes it, puts the cluster where it belongs now and
@@ -51,9 +29,10 @@ impl Model {
         }
         while pos <= last {
             let full = self.swap_full() && self.heeds_full(d);
-            let Some(tables) = &self.dev(d).clusters[c as usize].tables else { break };
-            let Some((at, need)) = first_fit(&tables.words[..slots as usize], pos, nr, full) else { break };
-            pos = at;
+            let cluster = &self.dev(d).clusters[c as usize];
+            let fit = cluster.first_fit(pos as usize, nr as usize, slots as usize, full);
+            let Some((at, need)) = fit else { break };
+            pos = at as u64;
             if need {
                 match self.reclaim_range(request.order, d, c, pos, oracle) {
                     None => break,
@@ -108,10 +87,11 @@ impl Model {
         let nr = request.nr();
         let dev = &mut self.devices[d as usize];
         let cluster = &mut dev.clusters[c as usize];
-        let Some(tables) = &mut cluster.tables else { return };
-        for (i, word) in tables.words[slot as usize..(slot + nr) as usize].iter_mut().enumerate() {
-            *word = request.word(i as u64);
-        }
+        let mut i = 0;
+        cluster.replace(slot as usize..(slot + nr) as usize, |_| {
+            i += 1;
+            request.word(i - 1)
+        });
         if cluster.count == 0 {
             cluster.order = request.order;
         }
@@ -177,31 +157,6 @@ impl Model {
         if !cluster.usable(order) {
             return None;
         }
-        let range = pos as usize..(pos + (1 << order)) as usize;
-        Some(cluster.tables.as_ref().is_some_and(|t| t.words[range].iter().all(|w| w.is_null())))
+        Some((pos..pos + (1 << order)).all(|slot| cluster.word(slot as usize).is_null()))
     }
-}
-
-/// First range at or behind `pos`, in steps of `nr`, that is free or may be reclaimed (then true).
-#[inline]
-fn first_fit(words: &[Word], pos: u64, nr: u64, full: bool) -> Option<(u64, bool)> {
-    if nr == 1 {
-        // Most requests, and most words are taken: no inner loop for them.
-        let words = words.get(pos as usize..)?;
-        let at = if full {
-            words.iter().position(|w| w.is_null() || w.is_cache_only())
-        } else {
-            words.iter().position(|w| w.is_null())
-        }?;
-        return Some((pos + at as u64, !words[at].is_null()));
-    }
-    let nr = nr as usize;
-    for (i, range) in words.get(pos as usize..)?.chunks_exact(nr).enumerate() {
-        match check(range, full) {
-            Range::Taken => {}
-            Range::Free => return Some((pos + (i * nr) as u64, false)),
-            Range::Reclaimable => return Some((pos + (i * nr) as u64, true)),
-        }
-    }
-    None
 }

@@ -2,15 +2,16 @@
 //!
 //! ```text
 //! NULL     0                                       free
-//! PFN      ..flags 59-63 | private 42-48 | pfn 2-41 | 10    folio in the swap cache
-//! Shadow   ..flags 59-63 | private 42-48 | value 1-41 | 1   used, not cached
+//! PFN      ..flags 59-63 | private 36-58 | pfn 2-35 | 10    folio in the swap cache
+//! Shadow   ..flags 59-63 | private 36-58 | value 1-35 | 1   used, not cached
 //! Pointer  C 63 | owner entry << 3 | 100           physical slot that backs a virtual one
 //! Bad      0xFFFFFFFFFFFFFFF8                      header, media hole, padding
 //! ```
-//! Flags: count in bits 60-63, zero flag in bit 59. The kernel leaves bits 42-58 of a PFN word unused; the model keeps
-//! there what the kernel would look up elsewhere: the folio's order (`folio_order`), and for direct-mapped slots
-//! whether zswap or the device holds the data, for virtual ones
-//! whether they were without users since they got their backing. [`Word::kernel`] hides these bits.
+//! Flags: count in bits 60-63, zero flag in bit 59. Between flags and page frame the model keeps what the kernel would
+//! look up elsewhere, so that a request touches one cache line of a slot and not two: the recorded memcg id
+//! (`memcg_table`), the folio's order (`folio_order`), for direct-mapped slots whether zswap or the device holds the
+//! data, for virtual ones whether they were without users since they got their backing. That leaves 34 bits of the
+//! kernel's 40 for a page frame: the model only tells folios apart by it.
 
 use vswap_common::Entry;
 
@@ -20,15 +21,16 @@ pub const COUNT_MAX: u32 = 15;
 const COUNT_SHIFT: u32 = 60;
 const ZERO_BIT: u64 = 1 << 59;
 const FLAGS: u64 = !0 << 59;
-const ORDER_SHIFT: u32 = 42;
+const ORDER_SHIFT: u32 = 36;
 const ORDER_MASK: u64 = 0xf << ORDER_SHIFT;
-const ZSWAP_BIT: u64 = 1 << 46;
-const WRITTEN_BIT: u64 = 1 << 47;
-const IDLED_BIT: u64 = 1 << 48;
-const PRIVATE: u64 = ORDER_MASK | ZSWAP_BIT | WRITTEN_BIT | IDLED_BIT;
+const ZSWAP_BIT: u64 = 1 << 40;
+const WRITTEN_BIT: u64 = 1 << 41;
+const IDLED_BIT: u64 = 1 << 42;
+const ID_SHIFT: u32 = 43;
+const ID_MASK: u64 = 0xffff << ID_SHIFT;
 const BACKING_BITS: u64 = ZSWAP_BIT | WRITTEN_BIT;
-const KEPT: u64 = FLAGS | BACKING_BITS | IDLED_BIT;
-const PFN_MASK: u64 = (1 << 40) - 1;
+const KEPT: u64 = FLAGS | BACKING_BITS | IDLED_BIT | ID_MASK;
+const PFN_MASK: u64 = (1 << 34) - 1;
 const C_BIT: u64 = 1 << 63;
 
 /// What a word says its slot is.
@@ -87,14 +89,6 @@ impl Word {
         }
     }
 
-    /// The word as the kernel would store it, without the model's private bits.
-    pub const fn kernel(self) -> u64 {
-        match self.kind() {
-            Kind::Pfn | Kind::Shadow => self.0 & !PRIVATE,
-            _ => self.0,
-        }
-    }
-
     /// Free (`swp_tb_is_null`).
     pub const fn is_null(self) -> bool {
         self.0 == 0
@@ -107,7 +101,7 @@ impl Word {
 
     /// PFN or Shadow: has a count and flags (`swp_tb_is_countable` without NULL).
     pub const fn is_used(self) -> bool {
-        matches!(self.kind(), Kind::Pfn | Kind::Shadow)
+        self.0 & 0b11 == 0b10 || self.0 & 1 == 1
     }
 
     /// In the swap cache without any user: reclaim may give the slot up.
@@ -150,7 +144,7 @@ impl Word {
         }
     }
 
-    /// Shadow -> PFN or back, count, zero flag and place of the data kept.
+    /// Shadow -> PFN or back, count, zero flag, memcg id and place of the data kept.
     #[must_use]
     pub const fn replaced(self, by: Self) -> Self {
         Self(by.0 & !KEPT | (self.0 & KEPT))
@@ -182,6 +176,17 @@ impl Word {
     #[must_use]
     pub const fn with_idled(self, idled: bool) -> Self {
         if idled { Self(self.0 | IDLED_BIT) } else { Self(self.0 & !IDLED_BIT) }
+    }
+
+    /// Recorded memcg id of a used slot, 0 for none and where the slot is not in use.
+    pub const fn id(self) -> u16 {
+        if self.is_used() { ((self.0 & ID_MASK) >> ID_SHIFT) as u16 } else { 0 }
+    }
+
+    /// The same word of a used slot with another memcg id.
+    #[must_use]
+    pub const fn with_id(self, id: u16) -> Self {
+        Self(self.0 & !ID_MASK | ((id as u64) << ID_SHIFT))
     }
 
     /// Owner of a Pointer word.

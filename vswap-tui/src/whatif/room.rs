@@ -110,7 +110,7 @@ fn fits(device: &Device, c: u32, thp_swap: bool) -> Fits {
     match &cluster.tables {
         None => bits[..slots / 64].fill(u64::MAX),
         Some(tables) => {
-            for (word, bits) in tables.words[..slots].chunks(64).zip(&mut bits) {
+            for (word, bits) in tables.words()[..slots].chunks(64).zip(&mut bits) {
                 *bits = (0..).zip(word).fold(0, |bits, (i, word)| bits | u64::from(word.is_null()) << i);
             }
         }

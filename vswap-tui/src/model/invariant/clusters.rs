@@ -54,9 +54,9 @@ impl Checker {
 
     fn check_cluster(&mut self, d: u8, device: &Device, c: u32, cluster: &Cluster) {
         let place = || format!("device {d} cluster {c}: {:?} count {}", cluster.flag, cluster.count);
-        let words = cluster.tables.as_ref().map_or(&[][..], |t| &t.words);
+        let words = cluster.tables.as_ref().map_or(&[][..], |t| t.words());
         let used = words.iter().filter(|w| !w.is_null()).count();
-        self.holds(1, used == cluster.count as usize, place);
+        self.holds(1, used == cluster.count as usize && cluster.marks_hold(), place);
         let slots = device.cluster_slots();
         let count = u64::from(cluster.count);
         if !device.virt && cluster.flag != Flag::Discard {
@@ -79,7 +79,7 @@ impl Checker {
     fn check_extend(&mut self, d: u8, c: usize, cluster: &Cluster) -> u32 {
         let Some(tables) = &cluster.tables else { return 0 };
         let cells = tables.extend.as_deref();
-        for (slot, word) in tables.words.iter().enumerate() {
+        for (slot, word) in tables.words().iter().enumerate() {
             let large = word.is_used() && word.count() == COUNT_MAX;
             let cell = cells.and_then(|cells| cells.get(slot)).copied().unwrap_or(0);
             let right = if large { cell >= COUNT_MAX } else { cell == 0 };

@@ -12,7 +12,7 @@ use std::fmt::Display;
 
 /// Names of the invariants; number i is at i - 1.
 pub const NAMES: [&str; 31] = [
-    "a cluster counts its non-NULL words",
+    "a cluster counts its non-NULL words, and marks them",
     "a cluster is on the list its flag and order name",
     "FREE is an empty physical cluster without tables",
     "FULL is a cluster without a free slot",
@@ -27,12 +27,12 @@ pub const NAMES: [&str; 31] = [
     "PHYS vwords and Pointer words name each other",
     "as many Pointers as PHYS vwords per device",
     "bit C means the owner once had no user",
-    "a free slot has no backing and no memcg",
+    "a free slot has no backing",
     "zswap entries are distinct and counted",
     "an uncached slot has a user and data",
     "FOLIO backing has a folio",
     "the zero flag is where the design has it",
-    "Pointers are physical and without memcg, Bad comes from setup",
+    "Pointers are physical, Bad comes from setup",
     "a folio has consecutive aligned slots",
     "backing was given consecutive and aligned",
     "charges are direct and PHYS slots, summed upwards",

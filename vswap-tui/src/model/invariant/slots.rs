@@ -29,9 +29,9 @@ impl Checker {
             let mut bad = 0;
             for (c, cluster) in device.clusters.iter().enumerate() {
                 let Some(tables) = &cluster.tables else { continue };
-                for slot in 0..tables.words.len() {
+                for slot in 0..tables.words().len() {
                     let at = Entry::new(d, device.base(c as u32) + slot as u64);
-                    bad += u64::from(tables.words[slot] == Word::BAD);
+                    bad += u64::from(tables.words()[slot] == Word::BAD);
                     self.check_word(model, device, at, tables, slot, &mut census);
                     if device.virt && slot < tables.vwords.len() {
                         self.check_vword(model, at, tables, slot, &mut census, &mut entries);
@@ -54,7 +54,8 @@ impl Checker {
         slot: usize,
         census: &mut Census,
     ) {
-        let (word, id) = (tables.words[slot], tables.ids[slot]);
+        let word = tables.words()[slot];
+        let id = word.id();
         let place = || format!("slot {}:{} {word:?} memcg {id}", at.dev(), at.off());
         if word.is_used() && id != 0 {
             *census.held.entry(id).or_default() += 1;
@@ -64,7 +65,7 @@ impl Checker {
             }
         }
         match word.kind() {
-            Kind::Null => self.holds(16, id == 0, place),
+            Kind::Null => {}
             Kind::Bad => self.holds(20, word == Word::BAD, place),
             Kind::Pointer => {
                 let owner = word.owner();
@@ -73,14 +74,14 @@ impl Checker {
                 if word.cache_only_backing() {
                     self.holds(15, model.word(owner).idled(), place);
                 }
-                self.holds(21, !device.virt && id == 0, place);
+                self.holds(21, !device.virt, place);
                 census.pointers.entry(at.dev()).or_default().0 += 1;
             }
             Kind::Shadow => self.holds(18, word.count() > 0, place),
             Kind::Pfn => {
                 let nr = 1usize << word.order();
                 let head = slot & !(nr - 1);
-                let whole = tables.words.get(head..head + nr);
+                let whole = tables.words().get(head..head + nr);
                 let same =
                     |w: &Word| w.is_cached() && w.order() == word.order() && w.payload() == word.payload();
                 self.holds(22, whole.is_some_and(|range| range.iter().all(same)), place);
@@ -103,7 +104,8 @@ impl Checker {
         entries: &mut FxHashSet<u64>,
     ) {
         let Some(rules) = model.config().policy.virt else { return };
-        let (word, id) = (tables.words[slot], tables.ids[slot]);
+        let word = tables.words()[slot];
+        let id = word.id();
         let backing = tables.vwords[slot].backing(rules.tags);
         let place = || format!("slot {}:{} {word:?} {backing:?}", at.dev(), at.off());
         if word.is_null() {
