@@ -96,6 +96,12 @@ fields! {
     BvecPage = "bio_vec.bv_page",
     /// Offset of `bio_vec.bv_len`, bytes of data.
     BvecLen = "bio_vec.bv_len",
+    /// 1 where block I/O completes bio by bio, one folio each (up to 7.2), else missing.
+    IoByBio = "completion by bio",
+    /// Offset of `bio.bi_io_vec`, pointer to the first bvec.
+    BioVec = "bio.bi_io_vec",
+    /// Offset of `bio.bi_status`, u8, 0 for success.
+    BioStatus = "bio.bi_status",
     /// Position of the folio among the arguments of the writeout function.
     ArgWriteout = "folio argument of writeout",
     /// Position of the folio among the arguments of the physical write function.

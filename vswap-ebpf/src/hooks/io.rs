@@ -27,18 +27,51 @@ pub fn write(ctx: ProbeContext) -> u32 {
     0
 }
 
-/// `swap_write_end(sio, failed)`.
+/// `swap_write_end(sio, failed)`, or `end_swap_bio_write(bio)` where bios are not batched.
 #[fentry]
 pub fn write_end(ctx: FEntryContext) -> u32 {
-    each_folio(Hook::WriteEnd, Kind::WriteEnd, ctx.arg(0), ctx.arg::<u64>(1) as u8 != 0);
+    done(Hook::WriteEnd, Kind::WriteEnd, &ctx);
     0
 }
 
-/// `swap_read_end(sio, failed)`.
+/// `swap_read_end(sio, failed)`, or `end_swap_bio_read(bio)`.
 #[fentry]
 pub fn read_end(ctx: FEntryContext) -> u32 {
-    each_folio(Hook::ReadEnd, Kind::ReadEnd, ctx.arg(0), ctx.arg::<u64>(1) as u8 != 0);
+    done(Hook::ReadEnd, Kind::ReadEnd, &ctx);
     0
+}
+
+#[inline(always)]
+fn done(hook: Hook, kind: Kind, ctx: &FEntryContext) {
+    if layout::value(Field::IoByBio) == 1 {
+        if one_folio(hook, kind, ctx.arg(0)).is_none() {
+            fault(hook);
+        }
+    } else {
+        each_folio(hook, kind, ctx.arg(0), ctx.arg::<u64>(1) as u8 != 0);
+    }
+}
+
+/// The folio of a finished bio: swap writes and reads one folio by one bio.
+#[inline(always)]
+fn one_folio(hook: Hook, kind: Kind, bio: u64) -> Option<()> {
+    let status: u8 = layout::read(bio, Field::BioStatus)?;
+    let bvec: u64 = layout::read(bio, Field::BioVec)?;
+    tell(hook, kind, bvec, status != 0)
+}
+
+/// The folio of a bvec. Swap I/O is queued by whole folios: the page of a bvec is the head page, hence the folio.
+#[inline(always)]
+fn tell(hook: Hook, kind: Kind, bvec: u64, failed: bool) -> Option<()> {
+    let page: u64 = layout::read(bvec, Field::BvecPage)?;
+    let len: u32 = layout::read(bvec, Field::BvecLen)?;
+    let folio = layout::folio(page)?;
+    let mut draft = Draft::new(kind, folio.entry, (len >> 12) as u16, folio.order);
+    if failed {
+        draft.flags |= flags::FAILED;
+    }
+    emit(hook, &draft);
+    Some(())
 }
 
 /// One record per folio of a finished batch.
@@ -54,21 +87,8 @@ fn each_folio(hook: Hook, kind: Kind, sio: u64, failed: bool) {
             break;
         }
         let bvec = bvecs + u64::from(i) * u64::from(layout::value(Field::BvecSize));
-        let (Some(page), Some(len)) =
-            (layout::read::<u64>(bvec, Field::BvecPage), layout::read::<u32>(bvec, Field::BvecLen))
-        else {
+        if tell(hook, kind, bvec, failed).is_none() {
             fault(hook);
-            continue;
-        };
-        // Swap I/O is queued by whole folios: the page of a bvec is the head page, hence the folio.
-        let Some(folio) = layout::folio(page) else {
-            fault(hook);
-            continue;
-        };
-        let mut draft = Draft::new(kind, folio.entry, (len >> 12) as u16, folio.order);
-        if failed {
-            draft.flags |= flags::FAILED;
         }
-        emit(hook, &draft);
     }
 }

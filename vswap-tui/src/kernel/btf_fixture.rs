@@ -87,6 +87,15 @@ impl Builder {
 /// Description of the swap table generation with owners in the cluster (Linux 7.2/7.3), I/O batched as in 7.3.
 /// Offsets are invented: a test that passes with them cannot have guessed.
 pub fn swap_table_memcg() -> Builder {
+    described(true)
+}
+
+/// The same before I/O was batched, as Linux 7.2 has it: no `swap_ops`, a bio for each folio.
+pub fn swap_table_memcg_by_bio() -> Builder {
+    described(false)
+}
+
+fn described(batched: bool) -> Builder {
     let mut b = Builder::new();
     let int = 1;
     let void_ptr = b.pointer(0);
@@ -122,23 +131,22 @@ pub fn swap_table_memcg() -> Builder {
     let page_p = b.pointer(page);
     let ops = b.structure("swap_ops", 8, &[]);
     let ops_p = b.pointer(ops);
-    let si = b.structure(
-        "swap_info_struct",
-        1000,
-        &[
-            ("flags", int, 8),
-            ("prio", int, 20),
-            ("type", int, 64),
-            ("max", int, 68),
-            ("cluster_info", ci_p, 96),
-            ("pages", int, 400),
-            ("free_clusters", list, 104),
-            ("full_clusters", list, 128),
-            ("nonfull_clusters", lists, 500),
-            ("frag_clusters", lists, 740),
-            ("ops", ops_p, 480),
-        ],
-    );
+    let mut si = vec![
+        ("flags", int, 8),
+        ("prio", int, 20),
+        ("type", int, 64),
+        ("max", int, 68),
+        ("cluster_info", ci_p, 96),
+        ("pages", int, 400),
+        ("free_clusters", list, 104),
+        ("full_clusters", list, 128),
+        ("nonfull_clusters", lists, 500),
+        ("frag_clusters", lists, 740),
+    ];
+    if batched {
+        si.push(("ops", ops_p, 480));
+    }
+    let si = b.structure("swap_info_struct", 1000, &si);
     let si_p = b.pointer(si);
     let ze = b.structure("zswap_entry", 64, &[("swpentry", int, 16), ("length", int, 28)]);
     let ze_p = b.pointer(ze);
@@ -148,6 +156,11 @@ pub fn swap_table_memcg() -> Builder {
     let sio_p = b.pointer(sio);
     let ctx = b.structure("swap_io_ctx", 16, &[]);
     let ctx_p = b.pointer(ctx);
+    let bvec_p = b.pointer(bvec);
+    let bio = b.structure("bio", 120, &[("bi_status", int, 26), ("bi_io_vec", bvec_p, 72)]);
+    let bio_p = b.pointer(bio);
+    // The folio changed places with the I/O context.
+    let io = if batched { [ctx_p, folio_p] } else { [folio_p, void_ptr] };
     let kn = b.structure("kernfs_node", 128, &[("id", int, 104)]);
     let kn_p = b.pointer(kn);
     let cgroup = b.structure("cgroup", 512, &[("kn", kn_p, 208)]);
@@ -165,15 +178,20 @@ pub fn swap_table_memcg() -> Builder {
     b.func("__swap_cluster_free_entries", &[si_p, ci_p, int, int], 0);
     b.func("__mem_cgroup_try_charge_swap", &[folio_p], int);
     b.func("folio_alloc_swap", &[folio_p], int);
-    b.func("swap_writeout", &[ctx_p, folio_p], int);
+    b.func("swap_writeout", &io, int);
     b.func("zswap_store", &[folio_p], int);
     b.func("obj_cgroup_charge_zswap", &[objcg_p, int], 0);
     b.func("zswap_entry_free", &[ze_p], 0);
     b.func("zswap_load", &[folio_p], int);
-    b.func("swap_read_folio", &[ctx_p, folio_p], 0);
-    b.func("__swap_writepage", &[ctx_p, folio_p], 0);
-    b.func("swap_write_end", &[sio_p, int], 0);
-    b.func("swap_read_end", &[sio_p, int], 0);
+    b.func("swap_read_folio", &io, 0);
+    b.func("__swap_writepage", &io, 0);
+    if batched {
+        b.func("swap_write_end", &[sio_p, int], 0);
+        b.func("swap_read_end", &[sio_p, int], 0);
+    } else {
+        b.func("end_swap_bio_write", &[bio_p], 0);
+        b.func("end_swap_bio_read", &[bio_p], 0);
+    }
     b.func("swap_cluster_setup_bad_slot", &[si_p, ci_p, int, int], int);
     b.func("zswap_swapon", &[int, int], int);
     b.func("zswap_swapoff", &[int], 0);

@@ -77,20 +77,34 @@ const BATCH: &[Field] = &[
     Field::PgHead,
 ];
 
+const BIO: &[Field] = &[
+    Field::IoByBio,
+    Field::BioVec,
+    Field::BioStatus,
+    Field::BvecPage,
+    Field::BvecLen,
+    Field::FolioSwap,
+    Field::FolioFlags,
+    Field::FolioFlags1,
+    Field::PgHead,
+];
+
 macro_rules! spec {
-    ($hook:ident, $how:ident, $vital:literal, $shows:literal, $function:literal, $args:expr, $fields:expr) => {
+    ($hook:ident, $how:ident, $vital:literal, $shows:literal,
+     $($function:literal, $args:expr, $fields:expr),+) => {
         Spec {
             hook: Hook::$hook,
             how: How::$how,
             shows: $shows,
             vital: $vital,
             allocator: matches!(Hook::$hook, Hook::Dup | Hook::DupDirect | Hook::Put | Hook::Isolate),
-            alternatives: &[Alternative { function: $function, args: $args, fields: $fields }],
+            alternatives: &[$(Alternative { function: $function, args: $args, fields: $fields }),+],
         }
     };
 }
 
-/// All hooks in the order of [`Hook`]. Signatures as in Linux 7.3; 7.2 differs in the I/O functions.
+/// All hooks in the order of [`Hook`]. Signatures as in Linux 7.3; where an older kernel has another
+/// function, it is the next alternative.
 pub const SPECS: &[Spec] = &[
     spec!(
         CacheAdd,
@@ -210,7 +224,10 @@ pub const SPECS: &[Spec] = &[
         "physical write completed or failed",
         "swap_write_end",
         &["swap_iocb *", "_"],
-        BATCH
+        BATCH,
+        "end_swap_bio_write",
+        &["bio *"],
+        BIO
     ),
     spec!(
         ReadEnd,
@@ -219,7 +236,10 @@ pub const SPECS: &[Spec] = &[
         "physical read completed or failed",
         "swap_read_end",
         &["swap_iocb *", "_"],
-        BATCH
+        BATCH,
+        "end_swap_bio_read",
+        &["bio *"],
+        BIO
     ),
     spec!(
         SwapOnSlot,

@@ -152,7 +152,20 @@ mod tests {
             assert!(h.target.is_ok(), "{:?}: {:?}", h.hook, h.target);
         }
         assert!(p.missing().is_empty());
-        assert_eq!(p.layout_map().len(), Field::ALL.len());
+        assert_eq!(p.layout_map().len(), Field::ALL.len() - 1, "all but the completion by bio");
+        assert_eq!(p.hooks[Hook::WriteEnd as usize].target, Ok("swap_write_end"));
+    }
+
+    #[test]
+    fn linux_7_2_gets_every_hook_with_completions_by_bio() {
+        let p = plan(&Btf::parse(fixture::swap_table_memcg_by_bio().build()).unwrap(), &symbols());
+        assert!(p.hooks.iter().all(|h| h.target.is_ok()), "{:?}", p.hooks);
+        assert_eq!(p.layout_name, "swap-table-memcg");
+        assert_eq!(p.hooks[Hook::WriteEnd as usize].target, Ok("end_swap_bio_write"));
+        assert_eq!(p.hooks[Hook::ReadEnd as usize].target, Ok("end_swap_bio_read"));
+        let value = |field| p.layout.get(field);
+        assert_eq!((value(Field::IoByBio), value(Field::BioVec)), (Some(1), Some(72)));
+        assert_eq!(value(Field::ArgWriteout), Some(0), "the folio is first in 7.2");
     }
 
     #[test]
