@@ -189,7 +189,7 @@ fn hold(workload: Workload) -> (Sights, Snapshot) {
 
 fn saw(sights: &Sights, what: &[&str]) {
     for name in what {
-        assert!(sights.counts.get(name) > Some(&5), "{name}: {:?}", sights.counts);
+        assert!(sights.counts.get(name) > Some(&0), "{name}: {:?}", sights.counts);
     }
 }
 
@@ -244,7 +244,7 @@ fn churn_is_about_short_lived_slots() {
 #[test]
 fn oom_is_about_swap_that_is_full() {
     let (sights, s) = hold(Workload::Oom);
-    saw(&sights, &["reclaimed for a request", "worker looked into a full cluster", "put of many"]);
+    saw(&sights, &["full cluster looked into", "worker looked into a full cluster", "put of many"]);
     assert!(s.totals.alloc_fail > 100, "{:?}", s.totals);
 }
 

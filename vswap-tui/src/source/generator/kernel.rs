@@ -21,16 +21,28 @@ use vswap_common::{Entry, Kind, Record, flags};
 const ENOMEM: i32 = -12;
 
 /// Answers the model's questions from the state of the generated processes.
-pub(super) struct Eyes<'a>(pub(super) &'a Runs);
+pub(super) struct Eyes<'a> {
+    runs: &'a Runs,
+    /// The cgroup in question has used half of what it may (`mem_cgroup_swap_full`).
+    memcg_full: bool,
+}
+
+impl<'a> Eyes<'a> {
+    /// For questions where no cgroup's limit matters.
+    pub(super) const fn on(runs: &'a Runs) -> Self {
+        Self { runs, memcg_full: false }
+    }
+}
 
 impl Oracle for Eyes<'_> {
     fn folio(&mut self, head: Entry, _order: u8) -> FolioFacts {
-        let Some((_, run)) = self.0.at(head) else { return FolioFacts::LOCKED };
+        let Some((_, run)) = self.runs.at(head) else { return FolioFacts::LOCKED };
         FolioFacts {
             lockable: run.io != Some(Io::Read),
             writeback: run.io == Some(Io::Write),
             mapped: run.mapped > 0,
-            ..FolioFacts::IDLE
+            memcg_full: self.memcg_full,
+            suspended: false,
         }
     }
 }
@@ -84,7 +96,7 @@ impl Kernel {
     pub(super) fn alloc(&mut self, order: u8, memcg: u16, inode: u64) -> Result<Entry, End> {
         self.ring.push(Record { order, ..draft(Kind::AllocBegin) });
         let folio = Folio { pfn: self.pfn(order), order, memcg };
-        let outcome = self.model.alloc_folio(self.cpu(), folio, &mut Eyes(&self.runs));
+        let outcome = self.model.alloc_folio(self.cpu(), folio, &mut Eyes::on(&self.runs));
         let mut slot = None;
         for i in 0..self.model.steps().len() {
             let step = self.model.steps()[i];
@@ -120,16 +132,29 @@ impl Kernel {
     /// One more reference to each slot, told at the function's entry.
     pub(super) fn dup(&mut self, at: Entry, nr: u16, order: u8) {
         self.ring.push(about(Kind::Dup, at, nr, order));
-        let done = self.model.dup(at, nr.into(), &mut Eyes(&self.runs));
+        let done = self.model.dup(at, nr.into(), &mut Eyes::on(&self.runs));
         self.check(done);
     }
 
     /// One reference less to each slot of a run in one cluster; with `reclaim` what only the cache holds goes too.
     pub(super) fn put(&mut self, at: Entry, nr: u16, reclaim: bool) {
         self.ring.push(Record { val: reclaim.into(), ..about(Kind::Put, at, nr, 0) });
-        let done = self.model.put(at, nr.into(), reclaim, &mut Eyes(&self.runs));
+        let mut eyes = Eyes { runs: &self.runs, memcg_full: self.memcg_used(self.model.memcg(at), 2) };
+        let done = self.model.put(at, nr.into(), reclaim, &mut eyes);
         self.check(done);
         self.tell_all(0);
+    }
+
+    /// The cgroup or one above it has used at least one `part`th of the slots it may (`swap.max`).
+    pub(super) fn memcg_used(&self, mut memcg: u16, part: u64) -> bool {
+        while memcg != 0 {
+            let group = self.model.charges().get(memcg);
+            if group.swap.saturating_mul(part) >= group.limit {
+                return true;
+            }
+            memcg = group.parent;
+        }
+        false
     }
 
     /// A folio of one page enters the cache for a slot in use.
@@ -157,7 +182,7 @@ impl Kernel {
 
     /// The folio cached at `at` gives its slots up if nobody uses them (`folio_free_swap`).
     pub(super) fn free_swap(&mut self, at: Entry) {
-        let facts = Eyes(&self.runs).folio(at, 0);
+        let facts = Eyes::on(&self.runs).folio(at, 0);
         let done = self.model.free_folio_swap(at, facts).map(drop);
         self.check(done);
         self.tell_all(0);
@@ -180,7 +205,7 @@ impl Kernel {
 
     /// The worker that looks for slots only the cache holds, after device `d` filled up.
     pub(super) fn reclaim_full(&mut self, d: u8) {
-        let done = self.model.run_reclaim_worker(d, &mut Eyes(&self.runs));
+        let done = self.model.run_reclaim_worker(d, &mut Eyes::on(&self.runs));
         self.check(done);
         self.tell_all(0);
     }

@@ -48,7 +48,7 @@ pub(super) const GROUPS: [Group; 5] = [
     group("/web", 21, 40),
     Group { shmem: true, ..group("/db", 22, 25) },
     group("/batch", 23, 20),
-    Group { limit: Some(50), ..group("/desktop", 24, 10) },
+    Group { limit: Some(30), ..group("/desktop", 24, 10) },
     Group { parent: 22, writeback: false, ..group("/db/pinned", 25, 5) },
 ];
 

@@ -100,7 +100,8 @@ impl Sim {
     /// One page enters the cache and is read; true if its data is there.
     pub(super) fn read(&mut self, id: Id, page: Run, faults: bool) -> bool {
         self.kernel.cache_add(page.entry);
-        if self.kernel.model.word(page.entry).in_zswap() && self.rng.below(50_000) == 0 {
+        if self.now() >= self.next_broken && self.kernel.model.word(page.entry).in_zswap() {
+            self.next_broken += self.load.wave_ns;
             self.kernel.load_fails(page.entry);
             self.unmap(id);
             return false;
@@ -132,7 +133,7 @@ impl Sim {
         if writes && self.kernel.model.count(run.entry) == Some(0) {
             self.change(id, |run| (run.dirty, run.content) = (true, content));
             self.kernel.free_swap(run.entry);
-        } else if self.kernel.model.swap_full() {
+        } else if self.kernel.model.swap_full() || self.kernel.memcg_used(run.memcg, 2) {
             self.kernel.free_swap(run.entry);
         }
     }

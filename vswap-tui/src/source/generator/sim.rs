@@ -39,6 +39,8 @@ pub(super) struct Sim {
     dying: Vec<(Entry, u64)>,
     /// Single pages that found no slot since the killer came.
     pub(super) failures: u32,
+    /// The next time a page in zswap turns out to be damaged.
+    pub(super) next_broken: u64,
     /// The next time the guest device comes or goes.
     pub(super) next_swap: u64,
     /// A device came: nothing more happens before its news are told.
@@ -64,6 +66,7 @@ impl Sim {
             shrinking: false,
             dying: Vec::new(),
             failures: 0,
+            next_broken: START_NS + load.wave_ns / 2,
             next_swap: START_NS + load.wave_ns,
             announce: true,
         }
@@ -187,6 +190,10 @@ impl Sim {
     fn swap_out(&mut self) {
         let order = self.load.orders[self.rng.weighted(self.load.orders.iter().map(|(_, w)| *w))].0;
         let group = &GROUPS[self.rng.weighted(GROUPS.iter().map(|g| g.share))];
+        // Reclaim leaves the anonymous memory of a cgroup alone that is at its limit; now and then it learns late.
+        if self.kernel.memcg_used(group.id, 1) && self.rng.chance(900) {
+            return;
+        }
         if self.rng.chance(400) {
             self.as_process(group.id);
         }

@@ -26,7 +26,7 @@ impl Kernel {
         let begun = self.ring.now();
         let nr = 1u16 << order;
         let old = Bits::of(nr, |i| self.model.word(at.add(i.into())).in_zswap());
-        let done = self.model.writeout(self.cpu(), at, how, &mut Eyes(&self.runs));
+        let done = self.model.writeout(self.cpu(), at, how, &mut Eyes::on(&self.runs));
         self.tell_all(0);
         let written = match done {
             Ok(written) => written,
@@ -131,7 +131,7 @@ impl Kernel {
     pub(super) fn writeback(&mut self, at: Entry, decompresses: bool) -> bool {
         let pfn = self.pfn(0);
         self.tell_cache_add(at);
-        let done = self.model.zswap_writeback(self.cpu(), at, pfn, decompresses, &mut Eyes(&self.runs));
+        let done = self.model.zswap_writeback(self.cpu(), at, pfn, decompresses, &mut Eyes::on(&self.runs));
         self.ring.spend(3 * US);
         self.tell_all(0);
         let written = matches!(done, Ok(Written::Device(_)));
