@@ -54,6 +54,8 @@ fields! {
     CiTable = "swap_cluster_info.table",
     /// Offset of `swap_cluster_info.memcg_table`, pointer to u16 ids.
     CiMemcg = "swap_cluster_info.memcg_table",
+    /// Offset of `swap_cluster_info.extend_table`: the words have the counts, so an empty word is a free slot.
+    CiExtend = "swap_cluster_info.extend_table",
     /// Size of `struct swap_cluster_info`, bytes.
     CiSize = "sizeof(swap_cluster_info)",
     /// Offset of `swap_info_struct.type`, s8.
@@ -102,6 +104,8 @@ fields! {
     BioVec = "bio.bi_io_vec",
     /// Offset of `bio.bi_status`, u8, 0 for success.
     BioStatus = "bio.bi_status",
+    /// 1 where the owner of slots is told by `swap_cgroup_record(folio, id, entry)` (up to 7.1), else missing.
+    OwnerByRecord = "owner by record",
     /// Position of the folio among the arguments of the writeout function.
     ArgWriteout = "folio argument of writeout",
     /// Position of the folio among the arguments of the physical write function.

@@ -79,8 +79,9 @@ pub fn folio(addr: u64) -> Option<Folio> {
 /// The folio among the first two arguments of a probed function, at the place that `position` names.
 #[inline(always)]
 pub fn folio_arg(ctx: &ProbeContext, position: Field) -> Option<Folio> {
-    let at: u64 = if value(position) == 0 { ctx.arg(0)? } else { ctx.arg(1)? };
-    folio(at)
+    // Both are read: verifiers before 7.1 refuse a load from the context at a place that is computed.
+    let args: [u64; 2] = core::hint::black_box([ctx.arg(0)?, ctx.arg(1)?]);
+    folio(if value(position) == 0 { args[0] } else { args[1] })
 }
 
 /// Slot number inside its cluster.

@@ -6,14 +6,15 @@ use crate::{layout, scratch};
 use aya_ebpf::Global;
 use aya_ebpf::macros::{fexit, kprobe};
 use aya_ebpf::programs::{FExitContext, ProbeContext};
-use vswap_common::{Hook, Kind, flags};
+use vswap_common::{Field, Hook, Kind, flags};
 
 /// Not 0: tell the begin of each allocation too. Only the check against the model needs it.
 #[unsafe(no_mangle)]
 static FOLLOW_ALLOCATOR: Global<u8> = Global::new(0);
 
 /// `int __mem_cgroup_try_charge_swap(folio)`: the folio is locked, its slots are its own. Also called when the
-/// allocation failed; then there is nothing to charge.
+/// allocation failed; then there is nothing to charge. Where the cluster has no owners:
+/// `swap_cgroup_record(folio, id, entry)`, which follows a charge that was not refused.
 #[fexit]
 pub fn charge(ctx: FExitContext) -> u32 {
     charge_once(&ctx)
@@ -26,10 +27,33 @@ pub fn charge_2(ctx: FExitContext) -> u32 {
 
 #[inline(always)]
 fn charge_once(ctx: &FExitContext) -> u32 {
-    if charged(ctx.arg(0), ctx.arg::<i32>(1)).is_none() {
+    let told = if layout::value(Field::OwnerByRecord) == 1 {
+        recorded(ctx.arg(0), ctx.arg::<u64>(1) as u16, ctx.arg(2))
+    } else {
+        charged(ctx.arg(0), ctx.arg::<i32>(1))
+    };
+    if told.is_none() {
         fault(Hook::Charge);
     }
     0
+}
+
+#[inline(always)]
+fn recorded(folio: u64, id: u16, entry: u64) -> Option<()> {
+    let Some(task) = scratch::current() else { return Some(()) };
+    task.state |= CHARGES;
+    // The second copy finds nothing left to tell.
+    if task.alloc_ci == 0 || task.alloc_entry != entry {
+        return Some(());
+    }
+    task.alloc_ci = 0;
+    let order = layout::folio_order(folio)?;
+    let mut draft = Draft::new(Kind::Charge, entry, 1 << (order & 15), order);
+    draft.arg = layout::cgroup_inode(folio, id);
+    draft.memcg = id;
+    draft.flags |= flags::MEMCG;
+    emit(Hook::Charge, &draft);
+    Some(())
 }
 
 #[inline(always)]
@@ -94,6 +118,8 @@ fn alloc_exit_once(ctx: &FExitContext) -> u32 {
     if !ours || ret == 0 {
         return 0;
     }
+    // A refused charge is not recorded as an owner.
+    task.alloc_ci = 0;
     match layout::folio_order(ctx.arg(0)) {
         Some(order) => {
             let mut draft = Draft::new(Kind::AllocFail, 0, 0, order);

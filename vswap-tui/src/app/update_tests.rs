@@ -42,7 +42,12 @@ fn views_go_round_and_keep_their_state() {
     let at = app.clusters.cursor;
     assert!(at > 0);
     press(&mut app, Action::NextView);
+    assert_eq!(app.view, View::Allocator);
+    press(&mut app, Action::Move(Step::Down));
+    press(&mut app, Action::NextView);
     assert_eq!(app.view, View::Overview);
+    press(&mut app, Action::PreviousView);
+    assert_eq!((app.view, app.allocator_top), (View::Allocator, 1));
     press(&mut app, Action::PreviousView);
     assert_eq!((app.view, app.clusters.cursor), (View::Clusters, at));
     press(&mut app, Action::Back);

@@ -64,6 +64,16 @@ const CACHE: &[Field] = &[
     Field::ClusterSlots,
     Field::ZeroInWord,
 ];
+/// The cache hooks where neither owner nor zero flag is in the cluster: both are told by other hooks.
+const COUNTED: &[Field] = &[
+    Field::FolioSwap,
+    Field::FolioFlags,
+    Field::FolioFlags1,
+    Field::PgHead,
+    Field::CiTable,
+    Field::ClusterSlots,
+    Field::CiExtend,
+];
 const CLUSTER: &[Field] = &[Field::SiType, Field::SiClusters, Field::CiSize, Field::ClusterSlots];
 const BATCH: &[Field] = &[
     Field::SioBvecs,
@@ -113,7 +123,10 @@ pub const SPECS: &[Spec] = &[
         "allocation, swap-in into the cache",
         "__swap_cache_do_add_folio",
         &["swap_cluster_info *", "folio *", "swp_entry_t"],
-        CACHE
+        CACHE,
+        "__swap_cache_add_folio",
+        &["swap_cluster_info *", "folio *", "swp_entry_t"],
+        COUNTED
     ),
     spec!(
         CacheDel,
@@ -122,7 +135,10 @@ pub const SPECS: &[Spec] = &[
         "folio leaves the swap cache",
         "__swap_cache_do_del_folio",
         &["swap_cluster_info *", "folio *", "swp_entry_t", "_"],
-        CACHE
+        CACHE,
+        "__swap_cache_del_folio",
+        &["swap_cluster_info *", "folio *", "swp_entry_t", "_"],
+        COUNTED
     ),
     spec!(
         Free,
@@ -140,7 +156,10 @@ pub const SPECS: &[Spec] = &[
         "owner cgroup at allocation",
         "__mem_cgroup_try_charge_swap",
         &["folio *"],
-        &[Field::FolioSwap, Field::FolioFlags, Field::FolioFlags1, Field::PgHead, Field::CiMemcg]
+        &[Field::FolioSwap, Field::FolioFlags, Field::FolioFlags1, Field::PgHead, Field::CiMemcg],
+        "swap_cgroup_record",
+        &["folio *", "_", "swp_entry_t"],
+        &[Field::OwnerByRecord, Field::FolioFlags, Field::FolioFlags1, Field::PgHead]
     ),
     spec!(
         AllocExit,

@@ -43,6 +43,7 @@ fn value_of(btf: &Btf, field: Field) -> Option<u32> {
             member("swap_memcg_table", "id").filter(|off| *off == 0)?;
             member("swap_cluster_info", "memcg_table")
         }
+        Field::CiExtend => member("swap_cluster_info", "extend_table"),
         Field::CiSize => btf.size_of("swap_cluster_info"),
         Field::SiType => member("swap_info_struct", "type"),
         Field::SiFlags => member("swap_info_struct", "flags"),
@@ -78,6 +79,11 @@ fn value_of(btf: &Btf, field: Field) -> Option<u32> {
             };
             let batches = btf.signature("swap_write_end").is_some();
             (!batches && bio("end_swap_bio_write") && bio("end_swap_bio_read")).then_some(1)
+        }
+        Field::OwnerByRecord => {
+            let args = btf.signature("swap_cgroup_record")?;
+            let known = args.len() == 4 && args[0] == "folio *" && args[2] == "swp_entry_t";
+            (known && member("swap_cluster_info", "memcg_table").is_none()).then_some(1)
         }
         Field::BioVec => member("bio", "bi_io_vec"),
         Field::BioStatus => member("bio", "bi_status"),
@@ -122,7 +128,8 @@ mod tests {
         let btf = Btf::parse(fixture::swap_table_memcg().build()).unwrap();
         let l = resolve(&btf);
         for f in Field::ALL {
-            assert_eq!(l.get(*f).is_none(), *f == Field::IoByBio, "{}", f.label());
+            let older = matches!(f, Field::IoByBio | Field::OwnerByRecord);
+            assert_eq!(l.get(*f).is_none(), older, "{}", f.label());
         }
         assert_eq!(l.get(Field::FolioSwap), Some(56));
         assert_eq!(l.get(Field::CiSize), Some(80));
