@@ -96,7 +96,7 @@ impl Model {
             self.write_zero(head, nr);
             return Ok(Written::Zero);
         }
-        (0..nr).for_each(|i| self.change(head.add(i), |word| word.with_zero(false)));
+        self.change(head, nr, |word| word.with_zero(false));
         if virt {
             self.prepare(c, slot, nr as usize);
         }
@@ -132,7 +132,7 @@ impl Model {
             }
             _ => self.place(head, nr, false, false),
         }
-        (0..nr).for_each(|i| self.change(head.add(i), |word| word.with_zero(true)));
+        self.change(head, nr, |word| word.with_zero(true));
     }
 
     /// Place of direct-mapped data, with the count of zswap entries.
@@ -150,7 +150,7 @@ impl Model {
                 }
                 _ => {}
             }
-            self.change(at, |word| word.with_place(zswap, written));
+            self.change(at, 1, |word| word.with_place(zswap, written));
         }
     }
 
@@ -241,8 +241,8 @@ impl Model {
         let (c, slot) = self.split_off(head.off());
         for i in 0..nr {
             self.fill_vwords(c, slot + i as usize, 1, Vword::new(Backing::Phys(phys.add(i)), rules.tags));
-            self.change(head.add(i), |word| word.with_idled(word.count() == 0));
         }
+        self.change(head, nr, |word| word.with_idled(word.count() == 0));
     }
 
     /// Sets the vwords of a virtual range. The number of zswap entries follows only what is written over.

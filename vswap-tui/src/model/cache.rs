@@ -47,9 +47,7 @@ impl Model {
             return Err(Fault::Mixed(head));
         }
         self.unrecord_v1(d, c, slot, nr as usize);
-        for i in 0..nr {
-            self.change(head.add(i), |word| word.replaced(Word::pfn(pfn, order)));
-        }
+        self.change(head, nr, |word| word.replaced(Word::pfn(pfn, order)));
         Ok(())
     }
 
@@ -98,9 +96,7 @@ impl Model {
         }
         self.note_uncache(head, self.word(head).order());
         let unused = (0..nr).filter(|&i| self.word(head.add(i)).count() == 0).count() as u64;
-        for i in 0..nr {
-            self.change(head.add(i), |word| word.replaced(Word::shadow(shadow, 0)));
-        }
+        self.change(head, nr, |word| word.replaced(Word::shadow(shadow, 0)));
         if unused == nr {
             self.release(d, c, slot, nr);
             return Ok(nr);
@@ -109,7 +105,7 @@ impl Model {
             let at = head.add(i);
             if self.word(at).count() == 0 {
                 self.release(d, c, slot + i as usize, 1);
-            } else if self.backing(at) == Some(Backing::None) || self.backing(at) == Some(Backing::Folio) {
+            } else if matches!(self.backing(at), Some(Backing::None | Backing::Folio)) {
                 self.alarms.lost_data += 1;
             }
         }
@@ -153,10 +149,12 @@ impl Model {
         if 1u64 << order.min(16) > nr {
             return Err(Fault::Mixed(head));
         }
-        for i in 0..nr {
+        let mut i = 0;
+        self.change(head, nr, |word| {
             let part = pfn + (i >> order << order);
-            self.change(head.add(i), |word| word.replaced(Word::pfn(part, order)));
-        }
+            i += 1;
+            word.replaced(Word::pfn(part, order))
+        });
         Ok(())
     }
 }

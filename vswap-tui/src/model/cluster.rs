@@ -228,6 +228,20 @@ impl Cluster {
         None
     }
 
+    /// First cache-only slot at or behind `from`.
+    pub(super) fn next_cache_only(&self, from: usize) -> Option<usize> {
+        let (block, bit) = (from / Marks::SLOTS, from % Marks::SLOTS);
+        let mut wanted = u64::MAX << bit;
+        for (i, marks) in self.marks.iter().enumerate().skip(block) {
+            let found = marks.used & !marks.held & wanted;
+            if found != 0 {
+                return Some(i * Marks::SLOTS + found.trailing_zeros() as usize);
+            }
+            wanted = u64::MAX;
+        }
+        None
+    }
+
     /// The marks are those of the words; an invariant by construction, checked all the same.
     pub(super) fn marks_hold(&self) -> bool {
         let words = self.tables.as_ref().map_or(&[Word::NULL; ROOM], |t| &t.words);
@@ -296,6 +310,8 @@ mod tests {
                 .find(|&at| words[at..at + nr].iter().all(suits))
                 .map(|at| (at, !words[at..at + nr].iter().all(|w| w.is_null())));
             prop_assert_eq!(cluster.first_fit(start, nr, slots, full), want);
+            let want = (start..ROOM).find(|&at| words[at].is_cache_only());
+            prop_assert_eq!(cluster.next_cache_only(start), want);
         }
     }
 }

@@ -120,16 +120,17 @@ impl Model {
             return;
         }
         if let Some(phys) = self.vword(at).phys() {
-            self.change(phys, |word| word.with_cache_only(set));
+            self.change(phys, 1, |word| word.with_cache_only(set));
         }
     }
 
-    /// Replaces one word in place.
-    pub(super) fn change(&mut self, at: Entry, with: impl Fn(Word) -> Word) {
+    /// Replaces the words of a range in one cluster in place, in ascending order.
+    #[inline]
+    pub(super) fn change(&mut self, at: Entry, nr: u64, with: impl FnMut(Word) -> Word) {
         let (c, slot) = self.split_off(at.off());
         let Some(dev) = self.devices.get_mut(at.dev() as usize) else { return };
         if let Some(cluster) = dev.clusters.get_mut(c as usize) {
-            cluster.replace(slot..slot + 1, with);
+            cluster.replace(slot..slot + nr as usize, with);
         }
     }
 

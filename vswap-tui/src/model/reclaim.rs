@@ -61,6 +61,14 @@ impl Model {
             let end = self.dev(d).max.min(base + self.dev(d).cluster_slots());
             let mut pos = base;
             while pos < end {
+                if self.config.policy.virt.is_none() {
+                    // Without Pointers only cache-only slots matter, and the marks name them.
+                    let slot = self.dev(d).clusters[c as usize].next_cache_only((pos - base) as usize);
+                    let Some(next) = slot.map(|slot| base + slot as u64).filter(|&next| next < end) else {
+                        break;
+                    };
+                    pos = next;
+                }
                 let at = Entry::new(d, pos);
                 let word = self.dev(d).word(pos);
                 let skip = match word.kind() {
