@@ -89,6 +89,22 @@ impl ViewArgs {
     }
 }
 
+/// Which designs of swap the load is replayed under.
+#[derive(Args, Debug, Clone, Default, PartialEq, Eq)]
+pub struct DesignArgs {
+    /// What if: the load under another design of swap, beside what was recorded: as-recorded, swap-table, vswap-rfc1,
+    /// vswap-rfc2, vswap (the newest RFC)
+    #[arg(long, value_name = "MODEL", conflicts_with = "compare")]
+    pub model: Option<String>,
+    /// What if, several designs side by side: `as-recorded,swap-table,vswap-rfc1,vswap-rfc2`
+    #[arg(long, value_name = "MODEL,..")]
+    pub compare: Option<String>,
+    /// Sizes of the machine that the designs run on, if not the recorded ones: `zswap-max=64M` (compressed bytes),
+    /// `phys-pages=32768`, `cluster=256` (a kernel without THP swap)
+    #[arg(long, value_name = "NAME=VALUE,..")]
+    pub set: Vec<String>,
+}
+
 /// `vswap live`.
 #[derive(Args, Debug, Clone, PartialEq, Eq)]
 pub struct LiveArgs {
@@ -102,6 +118,9 @@ pub struct LiveArgs {
     /// two to three records more a page
     #[arg(long)]
     pub check: bool,
+    /// What if
+    #[command(flatten)]
+    pub designs: DesignArgs,
     /// Size of the ring buffer between kernel and vswap (a power of two of pages)
     #[arg(long, default_value = "16M", value_parser = parse_bytes)]
     pub ring_size: u64,
@@ -170,17 +189,9 @@ pub struct ReplayArgs {
     /// Run the reference model beside the trace: agreement, first divergence, invariants
     #[arg(long)]
     pub check: bool,
-    /// What if: replay the load under another design of swap, beside what was recorded: as-recorded, swap-table,
-    /// vswap-rfc1, vswap-rfc2, vswap (the newest RFC)
-    #[arg(long, value_name = "MODEL", conflicts_with = "compare")]
-    pub model: Option<String>,
-    /// What if, several designs side by side: `as-recorded,swap-table,vswap-rfc1,vswap-rfc2`
-    #[arg(long, value_name = "MODEL,..")]
-    pub compare: Option<String>,
-    /// Sizes of the machine that the designs run on, if not the recorded ones: `zswap-max=64M` (compressed bytes),
-    /// `phys-pages=32768`, `cluster=256` (a kernel without THP swap)
-    #[arg(long, value_name = "NAME=VALUE,..")]
-    pub set: Vec<String>,
+    /// What if
+    #[command(flatten)]
+    pub designs: DesignArgs,
     /// Speed of time: `max`, `1x`, `10x`, `0.5x` [default: 1x, with --headless max]
     #[arg(long, value_parser = parse_speed)]
     pub speed: Option<Speed>,

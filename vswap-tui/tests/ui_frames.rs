@@ -20,6 +20,7 @@ use vswap_tui::check::{Agreement, BesideView, Cause, Compared, CpuCaches, Diverg
 use vswap_tui::cli::Speed;
 use vswap_tui::snapshot::{DeviceView, Fault, Finding, Losses, Snapshot};
 use vswap_tui::ui;
+use vswap_tui::whatif::Row;
 
 /// The line that has all these words, in order.
 fn line_with<'a>(lines: &'a [String], words: &[&str]) -> &'a str {
@@ -251,6 +252,10 @@ fn beside(agreement: Option<Agreement>) -> App {
         agreement,
         why_not: "start with `vswap live --check`".into(),
         caches: vec![CpuCaches { cpu: 3, next }],
+        designs: vec![
+            Row { model: "as-recorded".into(), peak_phys_slots: 2000, ..Row::default() },
+            Row { model: "vswap-rfc2".into(), peak_phys_slots: 500, ..Row::default() },
+        ],
     };
     dashboard.frame.beside = Some(Arc::new(view));
     dashboard.view = View::Allocator;
@@ -301,13 +306,17 @@ fn allocator_says_whether_the_kernel_does_what_the_model_does() {
     line_with(&frame, &["slot states", "no event contradicts"]);
     line_with(&frame, &["Clusters of /dev/vda by list and order"]);
     // What does not fit is scrolled to.
-    for _ in 0..40 {
+    let mut frame = Vec::new();
+    for _ in 0..20 {
         update(&mut dashboard, Message::Do(Action::Move(Step::Down)));
+        frame.extend(lines(&dashboard, MONO));
     }
-    let frame = lines(&dashboard, MONO);
     line_with(&frame, &["all", "o0", "o1", "o9"]);
     line_with(&frame, &["nonfull", "1,366", "274", "273"]);
     line_with(&frame, &["cpu 3", "o0 0:5120", "o4 1:80740352"]);
+    line_with(&frame, &["The same load under other designs of swap"]);
+    line_with(&frame, &["vswap-rfc2 would free 1,500 of 2,000 physical slots (5.86 MiB) at the peak"]);
+    line_with(&frame, &["Physical slots at peak", "2,000", "500"]);
 }
 
 #[test]

@@ -1,8 +1,10 @@
-//! The model beside the collector of a dashboard: fed with the same events, looked at when a frame is made.
+//! What runs beside the collector of a dashboard: the model of the kernel, and the load under other designs. Fed with
+//! the same events, looked at when a frame is made.
 
 use super::{Agreement, Checker};
 use crate::decode::Event;
 use crate::meta::{Header, Update};
+use crate::whatif::{Comparison, Design, Row};
 use std::sync::Arc;
 use vswap_common::slot::ORDERS;
 
@@ -13,6 +15,8 @@ const MAX_CPUS: usize = 64;
 pub struct Beside {
     /// The model, or why there is none, in words.
     checker: Result<Box<Checker>, String>,
+    /// The load under other designs.
+    designs: Option<Comparison>,
 }
 
 /// The model at one instant, immutable.
@@ -24,6 +28,8 @@ pub struct BesideView {
     pub why_not: String,
     /// Caches of CPUs that have any, by CPU number: the next slot by order.
     pub caches: Vec<CpuCaches>,
+    /// What the load needs under other designs, side by side.
+    pub designs: Vec<Row>,
 }
 
 /// What a CPU's cache names: the device and the next offset, by order.
@@ -36,20 +42,33 @@ pub struct CpuCaches {
 }
 
 impl Beside {
-    /// The model for a recording, if it knows the allocator of its kernel.
-    pub fn new(header: &Header) -> Self {
-        Self { checker: super::knows(header).map(|()| Box::new(Checker::new(header))) }
+    /// Nothing yet; `why_not` is shown where the model would be.
+    pub const fn new(why_not: String) -> Self {
+        Self { checker: Err(why_not), designs: None }
     }
 
-    /// No model, and why.
-    pub const fn none(why: String) -> Self {
-        Self { checker: Err(why) }
+    /// The model, if it knows the allocator of the recorded kernel.
+    #[must_use]
+    pub fn with_model(mut self, header: &Header) -> Self {
+        self.checker = super::knows(header).map(|()| Box::new(Checker::new(header)));
+        self
+    }
+
+    /// The load under these designs, if the events are of a kernel whose intent we can tell.
+    #[must_use]
+    pub fn with_designs(mut self, header: &Header, designs: &[Design]) -> Self {
+        let any = !designs.is_empty() && super::knows(header).is_ok();
+        self.designs = any.then(|| Comparison::new(header, designs));
+        self
     }
 
     /// Takes in one event.
     pub fn apply(&mut self, e: &Event) {
         if let Ok(checker) = &mut self.checker {
             checker.apply(e);
+        }
+        if let Some(designs) = &mut self.designs {
+            designs.apply(e);
         }
     }
 
@@ -58,17 +77,29 @@ impl Beside {
         if let Ok(checker) = &mut self.checker {
             checker.update(update);
         }
+        if let Some(designs) = &mut self.designs {
+            designs.update(update);
+        }
     }
 
-    /// The state now.
-    pub fn view(&self) -> Arc<BesideView> {
+    /// Records that did not decode.
+    pub fn note_undecodable(&mut self, n: u64) {
+        if let Some(designs) = &mut self.designs {
+            designs.note_undecodable(n);
+        }
+    }
+
+    /// The state now. Costs what changed since the last call, not the size of the devices.
+    pub fn view(&mut self) -> Arc<BesideView> {
+        let designs = self.designs.as_mut().map(Comparison::rows).unwrap_or_default();
         Arc::new(match &self.checker {
             Ok(checker) => BesideView {
                 agreement: Some(checker.agreement()),
                 why_not: String::new(),
                 caches: checker.caches().take(MAX_CPUS).collect(),
+                designs,
             },
-            Err(why) => BesideView { why_not: why.clone(), ..BesideView::default() },
+            Err(why) => BesideView { why_not: why.clone(), designs, ..BesideView::default() },
         })
     }
 

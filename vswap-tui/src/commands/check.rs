@@ -1,12 +1,11 @@
 //! `vswap replay --check`: the model beside a trace, and the trace's own history against the state machine of a slot.
 
 use super::drain::{Progress, quiet_on_broken_pipe, tell};
-use super::side_by_side;
 use crate::check::{self, Agreement, Checker};
 use crate::cli::ReplayArgs;
 use crate::collector::Collector;
 use crate::exit::{Exit, ExitError};
-use crate::report::{FaultGroup, agreement};
+use crate::report::{FaultGroup, agreement, designs as designs_text};
 use crate::snapshot::Snapshot;
 use crate::source::trace::TraceSource;
 use crate::source::{Batch, Polled, Source};
@@ -89,7 +88,7 @@ pub(super) fn run(args: &ReplayArgs, designs: &[Design]) -> anyhow::Result<Exit>
         let mut text = render(&result, &shadow);
         if !models.is_empty() {
             text += "\n";
-            text += &side_by_side::render(&models, source.header().kernel.page_size);
+            text += &designs_text::text(&models, source.header().kernel.page_size.into());
         }
         text
     };

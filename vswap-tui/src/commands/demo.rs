@@ -8,6 +8,7 @@ use crate::exit::Exit;
 use crate::runtime::headless::Limit;
 use crate::source::Source;
 use crate::source::generator::Generator;
+use crate::whatif::Design;
 
 /// Runs `vswap demo`.
 ///
@@ -20,7 +21,8 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
         Some(d) if args.view.headless() => (Generator::unpaced(args.workload, args.seed), Limit::Events(d)),
         _ => (Generator::new(args.workload, args.seed), Limit::Input),
     };
-    let beside = Some(Beside::new(source.header()));
+    let header = source.header();
+    let beside = Some(Beside::new(String::new()).with_model(header).with_designs(header, &Design::SHOWN));
     let show = Show { origin: Origin::Demo, beside, judge: false, pace: None, limit, timeline: None };
     view::run(Box::new(source), show, &args.view)
 }

@@ -4,6 +4,7 @@ use crate::app::Origin;
 use crate::check::{self, Beside};
 use crate::cli::LiveArgs;
 use crate::commands::view::{self, Show};
+use crate::commands::whatif;
 use crate::exit::{Exit, ExitError};
 use crate::runtime::headless::Limit;
 use crate::source::Source;
@@ -15,17 +16,24 @@ use crate::source::trace::TraceSource;
 /// # Errors
 /// What ends the command, with its exit code.
 pub fn run(args: &LiveArgs, debug_bpf: bool) -> anyhow::Result<Exit> {
+    let designs = whatif::designs(&args.designs)?;
     view::check_terminal(&args.view)?;
     let (source, origin): (Box<dyn Source>, Origin) = match &args.input {
         Some(path) => (Box::new(TraceSource::open(path)?), Origin::Stream),
-        None => (Box::new(LiveSource::open(args.ring_size, args.check, debug_bpf)?), Origin::Live),
+        None => (
+            Box::new(LiveSource::open(args.ring_size, args.check || !designs.is_empty(), debug_bpf)?),
+            Origin::Live,
+        ),
     };
-    let beside = if args.check {
-        check::knows(source.header()).map_err(|why| ExitError::new(Exit::NotSupported, why))?;
-        Beside::new(source.header())
-    } else {
-        Beside::none("start with `vswap live --check` to run the model beside the kernel".into())
-    };
+    let header = source.header();
+    let mut beside = Beside::new("start with `vswap live --check` to run the model beside the kernel".into());
+    if args.check || !designs.is_empty() {
+        check::knows(header).map_err(|why| ExitError::new(Exit::NotSupported, why))?;
+        beside = beside.with_designs(header, &designs);
+    }
+    if args.check {
+        beside = beside.with_model(header);
+    }
     let limit = args.view.duration.map_or(Limit::Input, Limit::Wall);
     let show = Show { origin, beside: Some(beside), judge: args.check, pace: None, limit, timeline: None };
     view::run(source, show, &args.view)

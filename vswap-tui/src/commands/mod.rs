@@ -10,7 +10,6 @@ pub mod record;
 pub mod replay;
 pub mod report;
 pub mod shell;
-mod side_by_side;
 pub mod slots;
 mod view;
 mod whatif;

@@ -11,13 +11,14 @@ use crate::runtime::headless::Limit;
 use crate::runtime::pace::Pace;
 use crate::source::Source;
 use crate::source::trace::TraceSource;
+use crate::whatif::Design;
 
 /// Runs `vswap replay`.
 ///
 /// # Errors
 /// What ends the command, with its exit code.
 pub fn run(args: &ReplayArgs) -> anyhow::Result<Exit> {
-    let designs = whatif::designs(args)?;
+    let designs = whatif::designs(&args.designs)?;
     if args.check {
         return check::run(args, &designs);
     }
@@ -32,7 +33,10 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Exit> {
     let pace = Some(Pace::new(args.speed.unwrap_or(default)));
     let limit = args.view.duration.map_or(Limit::Input, Limit::Events);
     // Without a screen nobody would see it; `--check` is for that.
-    let beside = (!args.view.headless()).then(|| Beside::new(source.header()));
+    let beside = (!args.view.headless()).then(|| {
+        let header = source.header();
+        Beside::new(String::new()).with_model(header).with_designs(header, &Design::SHOWN)
+    });
     let show = Show { origin: Origin::Replay, beside, judge: false, pace, limit, timeline };
     view::run(Box::new(source), show, &args.view)
 }

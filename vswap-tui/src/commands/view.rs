@@ -62,7 +62,10 @@ pub(super) fn run(source: Box<dyn Source>, show: Show, args: &ViewArgs) -> anyho
         let outcome = headless::run(source, show.beside, show.pace, show.limit, &stop)?;
         let damage = outcome.end.as_ref().and_then(|e| e.damage.clone());
         let mut report = Report::new(&outcome.snapshot, outcome.trailer.clone(), damage);
-        report.check = outcome.beside.as_ref().and_then(|b| b.agreement.as_ref());
+        if let Some(beside) = &outcome.beside {
+            report.check = beside.agreement.as_ref();
+            report.models = &beside.designs;
+        }
         quiet_on_broken_pipe(print(&report, args.json)).context("write to standard output")?;
         // The text has it already.
         if args.json {

@@ -1,10 +1,10 @@
 //! `vswap replay --model` and `--compare`: what the recorded load would have needed under other designs of swap.
 
 use super::drain::{Progress, quiet_on_broken_pipe};
-use super::side_by_side;
 use crate::check;
-use crate::cli::ReplayArgs;
+use crate::cli::{DesignArgs, ReplayArgs};
 use crate::exit::{Exit, ExitError};
+use crate::report;
 use crate::source::trace::TraceSource;
 use crate::source::{Batch, Polled, Source};
 use crate::whatif::{Comparison, Design, Row, Settings};
@@ -23,7 +23,7 @@ struct Models<'a> {
 ///
 /// # Errors
 /// [`Exit::Usage`] for names and settings that do not exist.
-pub(super) fn designs(args: &ReplayArgs) -> anyhow::Result<Vec<Design>> {
+pub(super) fn designs(args: &DesignArgs) -> anyhow::Result<Vec<Design>> {
     let usage = |message: String| ExitError::new(Exit::Usage, message);
     let settings = Settings::parse(&args.set.join(",")).map_err(|e| usage(format!("--set: {e}")))?;
     let (names, option) = match (&args.model, &args.compare) {
@@ -66,7 +66,7 @@ pub(super) fn run(args: &ReplayArgs, designs: &[Design]) -> anyhow::Result<Exit>
     let text = if args.view.json {
         serde_json::to_string_pretty(&Models { models: &rows }).context("result to JSON")? + "\n"
     } else {
-        side_by_side::render(&rows, source.header().kernel.page_size)
+        report::designs::text(&rows, source.header().kernel.page_size.into())
     };
     quiet_on_broken_pipe(io::stdout().write_all(text.as_bytes())).context("write to stdout")?;
     if let Some(damage) = &damage {

@@ -4,6 +4,7 @@
 //! over clusters.
 
 pub mod agreement;
+pub mod designs;
 pub mod text;
 
 use crate::check::Agreement;
@@ -12,6 +13,7 @@ use crate::snapshot::{
     Backend, DeviceView, Fault, Finding, Findings, LatencyKind, List, Losses, MemcgView, Mix, Percentiles,
     Snapshot, Totals,
 };
+use crate::whatif::Row;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -68,6 +70,9 @@ pub struct Report<'a> {
     /// How the model agreed, where one ran.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub check: Option<&'a Agreement>,
+    /// What the load needs under other designs, where they were asked for.
+    #[serde(skip_serializing_if = "<[Row]>::is_empty")]
+    pub models: &'a [Row],
     /// Counters of the hooks.
     pub hooks: &'a [HookTotals],
     /// Last words of the recorder; `null` if it did not end cleanly.
@@ -238,6 +243,7 @@ impl<'a> Report<'a> {
             losses: &snapshot.losses,
             findings: FaultGroup::of(&snapshot.findings),
             check: None,
+            models: &[],
             hooks: &snapshot.hooks,
             trailer,
             damage,

@@ -21,10 +21,13 @@ pub fn write(r: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
     transitions(r, out)?;
     latencies(r, out)?;
     pages(r, out)?;
-    match r.check {
-        Some(check) => write!(out, "\nModel beside the kernel\n{}", super::agreement::text(check)),
-        None => Ok(()),
+    if let Some(check) = r.check {
+        write!(out, "\nModel beside the kernel\n{}", super::agreement::text(check))?;
     }
+    if !r.models.is_empty() {
+        write!(out, "\n{}", super::designs::text(r.models, r.host.page_size.into()))?;
+    }
+    Ok(())
 }
 
 fn or_unknown(s: &str) -> &str {

@@ -127,6 +127,9 @@ impl Pump {
         }
         if self.batch.undecodable > 0 {
             self.collector.note_undecodable(self.batch.undecodable);
+            if let Some(beside) = &mut self.beside {
+                beside.note_undecodable(self.batch.undecodable);
+            }
         }
         if let Polled::End { trailer, damage } = polled {
             // The last word on losses: what was counted after the last record.
@@ -225,7 +228,7 @@ impl Pump {
             snapshot,
             events_per_s: if seconds > 0.0 { (self.events - events) as f64 / seconds } else { 0.0 },
             playback: self.pace.map(|p| Playback { paused: p.paused(), speed: p.speed() }),
-            beside: self.beside.as_ref().map(Beside::view),
+            beside: self.beside.as_mut().map(Beside::view),
             end: if ended { self.end.clone() } else { None },
         }
     }

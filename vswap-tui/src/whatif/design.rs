@@ -120,6 +120,10 @@ impl Design {
         settings: Settings { zswap_max: None, phys_pages: None, thp_swap: None },
     };
 
+    /// Those a dashboard shows if nobody chose: what happened, and the virtual layer as it stands today.
+    pub const SHOWN: [Self; 2] =
+        [Self::AS_RECORDED, Self { policy: VSWAP_RFC2, forced: false, ..Self::AS_RECORDED }];
+
     /// The design called `name`, with `settings` unless it is the recorded one.
     ///
     /// # Errors

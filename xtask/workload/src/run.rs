@@ -154,7 +154,9 @@ impl Run {
             let page = addr.checked_sub(self.map.addr()).map(|d| d / PAGE).filter(|p| *p < self.map.pages());
             let line = match page {
                 Some(page) => {
-                    let kind = self.content.kind(page).name();
+                    // A freed page that is swapped came back as zeroes in a huge page, and goes where that goes.
+                    let freed = self.generations[page].is_none();
+                    let kind = if freed { "other" } else { self.content.kind(page).name() };
                     format!(r#"{{"page":{page},"kind":"{kind}","dev":{dev},"off":{off}}}"#)
                 }
                 None => format!(r#"{{"page":null,"kind":"other","dev":{dev},"off":{off}}}"#),

@@ -3,6 +3,7 @@
 
 mod agreement;
 mod caches;
+mod designs;
 mod lists;
 
 use crate::app::App;
@@ -117,6 +118,7 @@ pub fn draw(buf: &mut Buffer, body: Rect, theme: Theme, app: &App) {
     agreement::add(&mut lines, body.width, theme, app);
     lists::add(&mut lines, theme, app);
     caches::add(&mut lines, body.width, app);
+    designs::add(&mut lines, app);
     // The last line can be scrolled to, not past.
     let top = app.allocator_top.min(lines.rows.len().saturating_sub(usize::from(body.height)));
     lines.draw(&mut Pen::new(buf, body), theme, top);

@@ -11,8 +11,8 @@ const COLUMN: usize = 13;
 const CGROUPS: usize = 6;
 
 /// A table of the rows with a sentence for each design that differs from the first.
-pub(super) fn render(rows: &[Row], page_size: u32) -> String {
-    let page = u64::from(if page_size == 0 { 4096 } else { page_size });
+pub fn text(rows: &[Row], page_size: u64) -> String {
+    let page = if page_size == 0 { 4096 } else { page_size };
     let mut table = Table { rows, out: String::new() };
     headlines(&mut table.out, rows, page);
     table.line("", |r| name(r).to_owned());

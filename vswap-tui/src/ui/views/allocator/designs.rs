@@ -1,0 +1,14 @@
+//! What the load would need under other designs: the table that `vswap replay --compare` prints.
+
+use super::{Lines, Put};
+use crate::app::App;
+use crate::report::designs;
+use ratatui::style::Style;
+
+pub(super) fn add(lines: &mut Lines, app: &App) {
+    let Some(beside) = app.frame.beside.as_deref().filter(|b| !b.designs.is_empty()) else { return };
+    lines.title("The same load under other designs of swap");
+    for text in designs::text(&beside.designs, app.page_size()).lines() {
+        lines.line().put(1, text, Style::new());
+    }
+}
