@@ -74,7 +74,10 @@ fn without_vswap_it_is_what_the_kernel_really_used() {
             assert_eq!(row.peak_phys_slots, peak, "{name} {}", row.model);
         }
         for row in &rows {
-            assert!(row.exact, "{name} {}: {:?}", row.model, row.notes);
+            // A folio that the record had to split is placed as a whole where there is room.
+            let split =
+                |note: &String| row.model.starts_with("vswap") && note.contains("that the record split");
+            assert!(row.notes.iter().all(split), "{name} {}: {:?}", row.model, row.notes);
             assert_eq!(row.kept_pages, 0, "{name} {}", row.model);
         }
         // The record's slots forced on the model, or the model's own choice: the same slots, the same tables.

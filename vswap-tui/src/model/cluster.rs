@@ -242,6 +242,11 @@ impl Cluster {
         None
     }
 
+    /// What the words are, 64 at a time; all free without tables.
+    pub const fn marks(&self) -> &[Marks; ROOM / Marks::SLOTS] {
+        &self.marks
+    }
+
     /// The marks are those of the words; an invariant by construction, checked all the same.
     pub(super) fn marks_hold(&self) -> bool {
         let words = self.tables.as_ref().map_or(&[Word::NULL; ROOM], |t| &t.words);

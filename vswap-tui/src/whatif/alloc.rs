@@ -6,6 +6,8 @@ use vswap_common::Entry;
 
 /// Threads remembered; more than a machine has on their way through the allocator at one time.
 const MAX_THREADS: usize = 16_384;
+/// A thread that split a folio asks for slots for the parts at once; after this time it is at something else, ns.
+const GRANT_NS: u64 = 10_000_000;
 /// `-EAGAIN` and `-EINVAL`: the folio was too large to begin with, no slot was looked for.
 const NOT_LOOKED: [i32; 2] = [-11, -22];
 
@@ -16,6 +18,8 @@ pub(super) struct Thread {
     charge_refused: bool,
     /// Slots for a large folio that the record could not place and split: its parts come one by one.
     granted: Option<(Entry, u64)>,
+    /// When it was granted or last served.
+    since: u64,
 }
 
 #[cfg(test)]
@@ -41,7 +45,7 @@ impl WhatIf {
             self.fall_back(order);
         }
         for recorded in (0..nr).map(|i| e.entry.add(i)) {
-            match self.granted(e.tid) {
+            match self.granted(e.tid, e.ts) {
                 Some(at) => self.places.set(recorded, Place::Slot(at)),
                 None => self.give_slot(e.cpu, recorded, 0),
             }
@@ -81,13 +85,14 @@ impl WhatIf {
     }
 
     /// The next slot of a large folio that only the design could place.
-    fn granted(&mut self, tid: u32) -> Option<Entry> {
+    fn granted(&mut self, tid: u32, now: u64) -> Option<Entry> {
         // No thread waits for its parts but in rare moments.
         if self.threads.is_empty() {
             return None;
         }
         let thread = self.threads.get_mut(&tid)?;
         let (at, left) = thread.granted?;
+        thread.since = now;
         thread.granted = (left > 1).then(|| (at.add(1), left - 1));
         if thread.granted.is_none() && !thread.charge_refused {
             self.threads.remove(&tid);
@@ -101,22 +106,39 @@ impl WhatIf {
             return;
         }
         let Some(thread) = self.threads.get_mut(&tid) else { return };
-        if let Some((at, left)) = thread.granted.take() {
-            self.target.free(at, left);
-        }
-        let thread = &self.threads[&tid];
+        let granted = thread.granted.take();
         if !thread.charge_refused {
             self.threads.remove(&tid);
         }
+        self.give_back(granted);
+    }
+
+    fn give_back(&mut self, granted: Option<(Entry, u64)>) {
+        if let Some((at, left)) = granted {
+            self.target.free(at, left);
+            self.tallies.returned += left;
+        }
+    }
+
+    /// Ends the grants of threads that went on without a sign.
+    #[inline]
+    pub(super) fn end_old_grants(&mut self, now: u64) {
+        if self.threads.is_empty() || now < self.sweep {
+            return;
+        }
+        self.sweep = now.saturating_add(GRANT_NS);
+        let old = |t: &Thread| t.granted.is_some() && t.since.saturating_add(GRANT_NS) <= now;
+        let mut old: Vec<u32> = self.threads.iter().filter(|(_, t)| old(t)).map(|(tid, _)| *tid).collect();
+        // The order of frees decides about lists; that of a hash map must not.
+        old.sort_unstable();
+        old.into_iter().for_each(|tid| self.end_grant(tid));
     }
 
     /// No thread goes on with what it was at.
     pub(super) fn forget_threads(&mut self) {
-        for (_, thread) in std::mem::take(&mut self.threads) {
-            if let Some((at, left)) = thread.granted {
-                self.target.free(at, left);
-            }
-        }
+        let mut threads: Vec<_> = std::mem::take(&mut self.threads).into_iter().collect();
+        threads.sort_unstable_by_key(|(tid, _)| *tid);
+        threads.into_iter().for_each(|(_, thread)| self.give_back(thread.granted));
     }
 
     fn thread(&mut self, tid: u32) -> &mut Thread {
@@ -164,7 +186,8 @@ impl WhatIf {
             }
             Some(at) => {
                 self.target.split(at);
-                self.thread(e.tid).granted = Some((at, 1 << order));
+                let thread = self.thread(e.tid);
+                (thread.granted, thread.since) = (Some((at, 1 << order)), e.ts);
             }
         }
     }

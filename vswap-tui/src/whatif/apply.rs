@@ -2,6 +2,7 @@
 
 use super::{Place, WhatIf};
 use crate::decode::Event;
+use crate::model::device::DEFAULT_PRIORITY;
 use crate::model::{Backing, DeviceSpec};
 use vswap_common::{Entry, Kind, flags};
 
@@ -14,6 +15,7 @@ const SWP_SYNCHRONOUS_IO: u16 = 1 << 12;
 impl WhatIf {
     /// Takes in one event.
     pub fn apply(&mut self, e: &Event) {
+        self.end_old_grants(e.ts);
         match e.kind {
             // They change neither place nor owner.
             Kind::AllocBegin
@@ -85,6 +87,7 @@ impl WhatIf {
             synchronous: e.flags & SWP_SYNCHRONOUS_IO != 0,
             page_discard: e.flags & SWP_PAGE_DISCARD != 0,
             // Which pages are bad is not in the trace, how many is: none of them is ever asked for.
+            priority: self.priorities.get(usize::from(dev)).copied().flatten().unwrap_or(DEFAULT_PRIORITY),
             ..DeviceSpec::block(max)
         };
         self.add_device(dev, &spec);

@@ -33,7 +33,7 @@ pub use row::{Charged, Row};
 
 use crate::collector::recent::RecentFrees;
 use crate::decode::Event;
-use crate::meta::{CgroupInfo, Header, HookState, Update};
+use crate::meta::{CgroupInfo, DeviceInfo, Header, HookState, Update};
 use crate::model::policy::SWAP_TABLE;
 use crate::model::{Config, DeviceSpec};
 use alloc::Thread;
@@ -42,7 +42,7 @@ use pool::Pool;
 use rustc_hash::FxHashMap;
 use target::Target;
 use vswap_common::Hook;
-use vswap_common::slot::{CLUSTER_SLOTS, ORDERS};
+use vswap_common::slot::{CLUSTER_SLOTS, MAX_DEVICES, ORDERS};
 
 /// What is counted beside the model.
 #[derive(Default)]
@@ -56,8 +56,10 @@ struct Tallies {
     refused_charges: u64,
     /// Pages the recorded zswap refused: their compressed length is not known.
     rejected: u64,
-    /// Pages of unknown place that left memory: taken for written to the device.
+    /// Pages without data anywhere that left memory, after loss or a swapoff: taken for written to the device.
     assumed: u64,
+    /// Slots given back of folios that only the design could place.
+    returned: u64,
     /// Slots first met in use.
     adopted: u64,
     /// Events on devices nobody told of.
@@ -73,6 +75,10 @@ pub struct WhatIf {
     places: Places,
     pool: Pool,
     threads: FxHashMap<u32, Thread>,
+    /// When threads are looked through next for one that went on with something else.
+    sweep: u64,
+    /// Priorities as told last: swapon does not tell them.
+    priorities: [Option<i32>; MAX_DEVICES],
     recent_frees: RecentFrees,
     tallies: Tallies,
     cgroups: FxHashMap<u16, String>,
@@ -101,6 +107,8 @@ impl WhatIf {
             design,
             places: Places::default(),
             threads: FxHashMap::default(),
+            sweep: 0,
+            priorities: [None; MAX_DEVICES],
             recent_frees: RecentFrees::new(),
             tallies: Tallies::default(),
             cgroups: FxHashMap::default(),
@@ -108,7 +116,7 @@ impl WhatIf {
             references: [Hook::Dup, Hook::DupDirect, Hook::Put].into_iter().all(attached),
             zswap_frees: attached(Hook::ZswapFree),
         };
-        what_if.learn(&header.cgroups);
+        what_if.learn(&header.cgroups, &header.devices);
         if !header.from_swapon {
             let mut devices: Vec<_> = header.devices.iter().filter(|d| !d.r#virtual).collect();
             devices.sort_by_key(|d| d.dev);
@@ -121,13 +129,19 @@ impl WhatIf {
         what_if
     }
 
-    /// Cgroups seen in the course of the recording.
+    /// Cgroups and devices seen in the course of the recording.
     pub fn update(&mut self, update: &Update) {
-        self.learn(&update.cgroups);
+        self.learn(&update.cgroups, &update.devices);
     }
 
-    fn learn(&mut self, cgroups: &[CgroupInfo]) {
+    fn learn(&mut self, cgroups: &[CgroupInfo], devices: &[DeviceInfo]) {
         self.cgroups.extend(cgroups.iter().map(|group| (group.id, group.path.clone())));
+        for device in devices.iter().filter(|device| !device.r#virtual) {
+            if let Some(priority) = self.priorities.get_mut(usize::from(device.dev)) {
+                *priority = Some(device.prio);
+                self.target.set_priority(device.dev, device.prio);
+            }
+        }
     }
 
     fn add_device(&mut self, dev: u8, spec: &DeviceSpec) {
@@ -197,7 +211,7 @@ impl WhatIf {
             counted(t.undecodable, "records are of a newer version or damaged"),
             counted(t.strange, "events name a device that the trace does not describe"),
             counted(t.adopted, "slots were first met in use"),
-            counted(t.assumed, "pages of unknown place were taken for written to the device"),
+            counted(t.assumed, "pages left memory whose data was nowhere: taken for written to the device"),
             counted(self.target.faults, "events did not fit the state"),
             (!self.references).then(|| {
                 "references are not in the trace (--slots-only): extend tables are not counted".to_owned()
@@ -209,6 +223,10 @@ impl WhatIf {
             counted(
                 if self.pool.limited() { t.rejected } else { 0 },
                 "pages that the recorded zswap refused have no known compressed length and go to the device",
+            ),
+            counted(
+                t.returned,
+                "slots of folios that the record split were given back: not all of their pages were paged out",
             ),
             counted(
                 t.untold,
@@ -241,7 +259,7 @@ impl Comparison {
         self.runs.iter_mut().for_each(|run| run.apply(event));
     }
 
-    /// Takes in news about cgroups.
+    /// Takes in news about cgroups and devices.
     pub fn update(&mut self, update: &Update) {
         self.runs.iter_mut().for_each(|run| run.update(update));
     }

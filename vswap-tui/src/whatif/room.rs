@@ -105,15 +105,10 @@ impl Rooms {
 /// Free aligned runs of a cluster by order; of order 0 alone where folios are not swapped as a whole.
 fn fits(device: &Device, c: u32, thp_swap: bool) -> Fits {
     let slots = device.cluster_slots() as usize;
-    let mut bits = [0u64; 8];
     let Some(cluster) = device.clusters.get(c as usize) else { return Fits::default() };
-    match &cluster.tables {
-        None => bits[..slots / 64].fill(u64::MAX),
-        Some(tables) => {
-            for (word, bits) in tables.words()[..slots].chunks(64).zip(&mut bits) {
-                *bits = (0..).zip(word).fold(0, |bits, (i, word)| bits | u64::from(word.is_null()) << i);
-            }
-        }
+    let mut bits = [0u64; 8];
+    for (bits, marks) in bits[..slots / 64].iter_mut().zip(cluster.marks()) {
+        *bits = !marks.used;
     }
     let mut fits = Fits::default();
     fits[0] = bits.iter().map(|bits| bits.count_ones() as u16).sum();

@@ -84,6 +84,13 @@ impl Target {
         }
     }
 
+    /// The priority of a recorded device became known; one that takes the place of all has none to heed.
+    pub(super) fn set_priority(&mut self, dev: u8, priority: i32) {
+        if let (Some(d), None) = (self.devices.get(usize::from(dev)).copied().flatten(), self.phys_pages) {
+            self.model.set_priority(d, priority);
+        }
+    }
+
     /// A recorded device goes. Slots of the design that were on it are free, or back in memory; the caller recounts.
     pub(super) fn swapoff(&mut self, dev: u8) {
         let Some(d) = self.devices.get_mut(usize::from(dev)).and_then(Option::take) else { return };
