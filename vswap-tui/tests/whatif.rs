@@ -125,6 +125,26 @@ fn every_design_has_the_pages_where_the_collector_has_them() {
     }
 }
 
+/// Generated loads use several devices with priorities, swapoffs, refused charges, full swap.
+#[test]
+fn generated_loads_need_what_was_recorded_and_less_under_vswap() {
+    let dir = tempfile::tempdir().unwrap();
+    for workload in ["mixed", "thp", "writeback", "churn", "oom"] {
+        let file = dir.path().join(workload);
+        let options = ["--workload", workload, "--events", "40K", "--slots", "8K", "-o"];
+        Command::cargo_bin("vswap").unwrap().arg("generate").args(options).arg(&file).assert().success();
+        let list = "as-recorded,swap-table,vswap-rfc1,vswap-rfc2";
+        let out = json(&[file.to_str().unwrap(), "--compare", list, "--json"]);
+        let peak = |i: usize| out["models"][i]["peak_phys_slots"].as_u64().unwrap();
+        assert_eq!(out["models"][0]["exact"], true, "{workload} {}", out["models"][0]["notes"]);
+        assert!(peak(0) > 500 && peak(0) == peak(1), "{workload} {} {}", peak(0), peak(1));
+        assert!(peak(2) < peak(0) && peak(3) < peak(0), "{workload}");
+        for i in 2..4 {
+            assert!(out["models"][i]["peak_virtual_slots"].as_u64() >= Some(peak(0)), "{workload}");
+        }
+    }
+}
+
 fn vswap(args: &[&str]) -> assert_cmd::assert::Assert {
     Command::cargo_bin("vswap").unwrap().arg("replay").args(args).assert()
 }

@@ -7,6 +7,8 @@ use std::fmt::Write as _;
 /// Width of the first column, and of each design's.
 const LABEL: usize = 27;
 const COLUMN: usize = 13;
+/// Columns of the whole.
+const WIDTH: usize = LABEL + 4 * COLUMN;
 /// Cgroups in the table; JSON has all.
 const CGROUPS: usize = 6;
 
@@ -91,7 +93,7 @@ fn shortened(label: &str) -> String {
 fn headlines(out: &mut String, rows: &[Row], page: u64) {
     let Some((first, others)) = rows.split_first() else { return };
     if let Some((_, settings)) = rows.iter().find_map(|r| r.model.split_once(' ')) {
-        let _ = writeln!(out, "With {settings}, except as-recorded:");
+        out.push_str(&wrapped(&format!("With {settings}, except as-recorded:")));
     }
     for row in others {
         let (before, after) = (first.peak_phys_slots, row.peak_phys_slots);
@@ -156,6 +158,25 @@ fn charges(table: &mut Table<'_>) {
     }
 }
 
+/// The sentence in lines of at most [`WIDTH`] columns, all but the first indented.
+fn wrapped(text: &str) -> String {
+    let (mut out, mut column) = (String::new(), 0);
+    for word in text.split(' ') {
+        let len = word.chars().count();
+        if column > 0 && column + 1 + len > WIDTH {
+            out.push_str("\n ");
+            column = 1;
+        }
+        if column > 0 {
+            out.push(' ');
+            column += 1;
+        }
+        out.push_str(word);
+        column += len;
+    }
+    out + "\n"
+}
+
 fn notes(out: &mut String, rows: &[Row]) {
     let mut seen: Vec<(&str, Vec<&str>)> = Vec::new();
     for row in rows {
@@ -172,10 +193,52 @@ fn notes(out: &mut String, rows: &[Row]) {
     }
     for (note, names) in seen {
         let who = if names.len() == rows.len() { "all".to_owned() } else { names.join(", ") };
-        let _ = writeln!(out, "Not exact ({who}): {note}");
+        out.push_str(&wrapped(&format!("Not exact ({who}): {note}")));
     }
     out.push_str(
         "What is paged out, in and freed is the record's; a design reclaims nothing by\n\
          itself, and a page that it cannot page out stays in memory.\n",
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_fits_and_differences_are_said_in_words() {
+        let first =
+            Row { model: "as-recorded".into(), peak_phys_slots: 20_000, exact: true, ..Row::default() };
+        let note = "a note that is so long that it could not possibly stand on one line of eighty columns"
+            .to_owned();
+        let more = Row {
+            model: "swap-table zswap-max=1048576,phys-pages=32768,cluster=256".into(),
+            peak_phys_slots: 20_500,
+            metadata_bytes_peak: 2048,
+            notes: vec![note],
+            ..first.clone()
+        };
+        let less = Row { model: "vswap-rfc2".into(), peak_phys_slots: 7_655, ..more.clone() };
+        let text = render(&[first, more, less.clone(), less], 0);
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        for part in [
+            "With zswap-max=1048576,phys-pages=32768,cluster=256, except as-recorded:",
+            "swap-table would need 500 physical slots more than 20,000 at the peak",
+            "vswap-rfc2 would free 12,345 of 20,000 physical slots (48.2 MiB) at the peak",
+            "metadata +2.00 KiB",
+            "Not exact (swap-table, vswap-rfc2, vswap-rfc2): a note",
+        ] {
+            assert!(text.contains(part), "no '{part}' in\n{text}");
+        }
+    }
+
+    #[test]
+    fn long_labels_keep_their_end() {
+        assert_eq!(shortened("  /short"), "  /short");
+        let long = shortened("  /system.slice/some.service/worker");
+        assert!(
+            long.len() < LABEL && long.starts_with("  ...") && long.ends_with("service/worker"),
+            "{long}"
+        );
+    }
 }
