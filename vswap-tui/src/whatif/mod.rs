@@ -83,6 +83,8 @@ pub struct WhatIf {
     tallies: Tallies,
     cgroups: FxHashMap<u16, String>,
     from_swapon: bool,
+    /// The recorded kernel keeps owners and zero flags in its swap tables, as the metadata is computed.
+    owners_in_tables: bool,
     /// References to slots are in the trace.
     references: bool,
     /// Frees of zswap entries are in the trace, in order; loads are told late.
@@ -113,6 +115,7 @@ impl WhatIf {
             tallies: Tallies::default(),
             cgroups: FxHashMap::default(),
             from_swapon: header.from_swapon,
+            owners_in_tables: header.layout_name != "swap-table-count",
             references: [Hook::Dup, Hook::DupDirect, Hook::Put].into_iter().all(attached),
             zswap_frees: attached(Hook::ZswapFree),
         };
@@ -213,6 +216,10 @@ impl WhatIf {
             counted(t.adopted, "slots were first met in use"),
             counted(t.assumed, "pages left memory whose data was nowhere: taken for written to the device"),
             counted(self.target.faults, "events did not fit the state"),
+            (!self.owners_in_tables && !virt).then(|| {
+                "metadata is that of Linux 7.2 and later; the recorded kernel has owners and zero flags elsewhere"
+                    .to_owned()
+            }),
             (!self.references).then(|| {
                 "references are not in the trace (--slots-only): extend tables are not counted".to_owned()
             }),
