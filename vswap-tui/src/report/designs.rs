@@ -219,7 +219,7 @@ mod tests {
             ..first.clone()
         };
         let less = Row { model: "vswap-rfc2".into(), peak_phys_slots: 7_655, ..more.clone() };
-        let text = render(&[first, more, less.clone(), less], 0);
+        let text = text(&[first, more, less.clone(), less], 0);
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
         for part in [
             "With zswap-max=1048576,phys-pages=32768,cluster=256, except as-recorded:",

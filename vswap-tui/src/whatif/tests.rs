@@ -3,7 +3,7 @@
 use super::room::Rooms;
 use super::script::{Script, at, header};
 use super::*;
-use crate::meta::DeviceInfo;
+use crate::meta::{DeviceInfo, HookPlan};
 use proptest::prelude::*;
 use vswap_common::{Entry, Kind, flags};
 
@@ -272,6 +272,43 @@ fn swapoff_takes_everything_of_the_device_along() {
         assert_eq!((row.now, row.phys_slots, row.room), (Mix::default(), 0, Room::default()), "{name}");
         assert!(row.peak_phys_slots >= 100 && row.exact, "{name} {:?}", row.notes);
     }
+}
+
+#[test]
+fn without_references_only_extend_tables_are_unknown() {
+    let mut script = written_back();
+    (1..=50).for_each(|off| script.read(off, false));
+    (1..=50).for_each(|off| script.give_up(off));
+    (300..=400).for_each(|off| script.free(off, 1));
+    let follows = |e: &&Event| !matches!(e.kind, Kind::Dup | Kind::Put | Kind::AllocBegin);
+    let slots_only: Vec<Event> = script.events.iter().filter(follows).copied().collect();
+    let hook = HookPlan { hook: "free".into(), state: HookState::Ok, ..HookPlan::default() };
+    let header = Header { plan: vec![hook], ..header() };
+    for name in ["as-recorded", "swap-table", "vswap-rfc1", "vswap-rfc2"] {
+        let mut run = WhatIf::new(&header, design(name, ""));
+        slots_only.iter().for_each(|e| run.apply(e));
+        consistent(&mut run);
+        let known = run.row();
+        assert!(known.notes.len() == 1 && known.notes[0].contains("--slots-only"), "{:?}", known.notes);
+        assert_eq!(Row { exact: true, notes: vec![], ..known }, row(&script, name, ""), "{name}");
+    }
+}
+
+#[test]
+fn fifteen_users_cost_an_extend_table() {
+    let mut script = Script::new(2048);
+    script.alloc(5, 1);
+    script.store(5, 1, 100);
+    let before = row(&script, "swap-table", "").metadata;
+    (0..14).for_each(|_| _ = script.tell(Kind::Dup, at(5), 1));
+    for name in ["as-recorded", "swap-table", "vswap-rfc1", "vswap-rfc2"] {
+        assert_eq!(row(&script, name, "").metadata.extend, 2048, "{name}");
+    }
+    assert_eq!(before.extend, 0);
+    (0..15).for_each(|_| _ = script.tell(Kind::Put, at(5), 1));
+    let run = replay(&script.events, "swap-table", "");
+    assert_eq!(run.target.model.cost().extend, 0, "the last user of an uncached slot waits for the free");
+    assert_eq!(run.target.model.count(at(1)), Some(1));
 }
 
 /// What a page of the random load is at.
