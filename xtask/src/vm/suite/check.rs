@@ -47,6 +47,7 @@ pub(crate) fn trace(scenario: &Scenario, kernel: &Kernel, vswap: &Vswap) -> Vec<
             backends(scenario, kernel, vswap, &mut bad);
             numbers(kernel, vswap, &mut bad);
             model(vswap, &mut bad);
+            designs(kernel, vswap, &mut bad);
         }
         End::Lossy => {
             bad.equal("exit code of vswap record", i64::from(vswap.record_code), 3);
@@ -277,6 +278,25 @@ fn model(vswap: &Vswap, bad: &mut Checks) {
         .filter(|i| i.get("broken").and_then(serde_json::Value::as_u64) != Some(0))
         .collect();
     bad.that(broken.is_empty(), || format!("invariants of the model are broken: {broken:?}"));
+}
+
+/// Without a virtual layer the what-if needs what the kernel really uses, forced to its slots or by its own choice.
+fn designs(kernel: &Kernel, vswap: &Vswap, bad: &mut Checks) {
+    let used: u64 = kernel.used.iter().map(|(_, pages)| pages).sum();
+    let models = vswap.check.pointer("/models").and_then(serde_json::Value::as_array);
+    let number = |model: &serde_json::Value, key: &str| model.get(key).and_then(serde_json::Value::as_u64);
+    let (Some(recorded), Some(own)) = (models.and_then(|m| m.first()), models.and_then(|m| m.get(1))) else {
+        bad.0.push("vswap replay --compare says nothing about as-recorded and swap-table".to_owned());
+        return;
+    };
+    for model in [recorded, own] {
+        let name = model.get("model").and_then(serde_json::Value::as_str).unwrap_or("a design");
+        bad.number(&format!("physical slots of {name}"), number(model, "phys_slots"), used);
+    }
+    let (peak, own) = (number(recorded, "peak_phys_slots"), number(own, "peak_phys_slots"));
+    bad.that(peak.is_some_and(|peak| peak >= used) && peak == own, || {
+        format!("peaks of as-recorded and swap-table: {peak:?} and {own:?}; in use at the end: {used}")
+    });
 }
 
 /// After loss: what is still called confirmed must be right, everything else is open.

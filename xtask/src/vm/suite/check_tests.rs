@@ -52,7 +52,9 @@ fn good() -> (Kernel, Vswap) {
                        "swpin_zero": 90},
         }),
         check: json!({"allocations": 5, "agreed": 5, "misses": {}, "invariants": [{"name": "x", "broken": 0}],
-                      "shadow": {"faults": []}}),
+                      "shadow": {"faults": []},
+                      "models": [{"model": "as-recorded", "phys_slots": 4, "peak_phys_slots": 5},
+                                 {"model": "swap-table", "phys_slots": 4, "peak_phys_slots": 5}]}),
     };
     (kernel, vswap)
 }
@@ -75,12 +77,16 @@ fn a_model_that_picks_another_slot_is_found() {
     let several = |v: &mut Vswap, misses| {
         v.report["host"]["cpus"] = json!(4);
         v.check = json!({"allocations": 1000, "agreed": 999, "misses": misses, "invariants": [],
-                         "shadow": {"faults": []}});
+                         "shadow": {"faults": []}, "models": v.check["models"]});
     };
     assert_eq!(after(|_, v| several(v, json!({"contention": 1}))), [] as [String; 0]);
     assert!(after(|_, v| several(v, json!({"model": 1})))[0].contains("not explained"));
     let bad = after(|_, v| v.check["invariants"][0]["broken"] = json!(2));
     assert!(bad[0].contains("invariants"), "{bad:?}");
+    let bad = after(|_, v| v.check["models"][1]["phys_slots"] = json!(3));
+    assert!(bad.len() == 1 && bad[0].contains("swap-table"), "{bad:?}");
+    let bad = after(|_, v| v.check["models"][0]["peak_phys_slots"] = json!(6));
+    assert!(bad.len() == 1 && bad[0].contains("peaks"), "{bad:?}");
     let bad = after(|_, v| v.check["moves"] = json!({"misses": {"model": 1}}));
     assert!(bad[0].contains("/moves/misses"), "{bad:?}");
     let bad = after(|_, v| v.check["shadow"]["faults"] = json!([{"fault": "two_owners"}]));

@@ -70,7 +70,7 @@ pub(crate) struct Vswap {
     pub(crate) report_code: i32,
     /// Object of `vswap report --json`.
     pub(crate) report: Value,
-    /// Object of `vswap replay --check --json`.
+    /// Object of `vswap replay --check --compare as-recorded,swap-table --json`.
     pub(crate) check: Value,
 }
 
@@ -109,7 +109,8 @@ impl Vswap {
         let record_code = text(&dir.join("record.rc"))?.trim().parse().context("record.rc")?;
         let (_, slots) = ask(Command::new(vswap).arg("slots").arg(&trace))?;
         let (report_code, report) = ask(Command::new(vswap).args(["report", "--json"]).arg(&trace))?;
-        let (_, check) = ask(Command::new(vswap).args(["replay", "--check", "--json"]).arg(&trace))?;
+        let compare = ["replay", "--check", "--compare", "as-recorded,swap-table", "--json"];
+        let (_, check) = ask(Command::new(vswap).args(compare).arg(&trace))?;
         fs::write(dir.join("slots.ndjson"), &slots)?;
         fs::write(dir.join("check.json"), &check)?;
         fs::write(dir.join("report.json"), &report)?;
