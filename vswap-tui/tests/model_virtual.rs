@@ -7,6 +7,7 @@ use model_bed::{Bed, Locked, Mode};
 use vswap_common::Entry;
 use vswap_tui::model::backend::{Writeout, Written};
 use vswap_tui::model::cache::Removal;
+use vswap_tui::model::invariant::Checker;
 use vswap_tui::model::policy::{VSWAP_RFC1, VSWAP_RFC2};
 use vswap_tui::model::{
     Backing, Cgroup, Config, DeviceSpec, End, Fault, Folio, FolioFacts, Model, Undisturbed, Walk,
@@ -153,6 +154,27 @@ fn partial_store_without_writeback() {
         let how = Writeout { zero: false, stored: 2, writeback_allowed: false };
         assert_eq!(bed.model.writeout(0, virt(512), how, &mut Undisturbed), Ok(Written::Reactivated));
         assert_eq!(bed.model.zswap_pages().0, zswap, "{}", policy.name);
+    }
+}
+
+/// A folio that a device has is written again and zswap takes its first page only. RFC v1 finds the head in zswap and
+/// releases all; RFC v2 undoes the store, finds no backing at the head and would forget the tail's.
+#[test]
+fn partial_store_over_physical_backing() {
+    for (policy, leaked) in [(VSWAP_RFC1, 0), (VSWAP_RFC2, 1)] {
+        let mut bed = Bed::new(policy, Mode::Backing);
+        let p = bed.swapon(&DeviceSpec::block(2048));
+        bed.outcome(0, 2, 7, &mut Undisturbed);
+        bed.model.dup(virt(512), 4, &mut Undisturbed).unwrap();
+        let first = bed.model.writeout(0, virt(512), REJECTED, &mut Undisturbed);
+        assert_eq!(first, Ok(Written::Device(Entry::new(p, 512))));
+        let partial = Writeout { stored: 1, ..REJECTED };
+        let again = bed.model.writeout(0, virt(512), partial, &mut Undisturbed);
+        assert!(matches!(again, Ok(Written::Device(at)) if at.dev() == p), "{again:?}");
+        assert_eq!(bed.model.alarms().leaked_backing, leaked, "{}", policy.name);
+        assert_eq!((bed.model.device(p).unwrap().inuse, bed.model.charges().get(7).swap), (4, 4));
+        let mut checker = Checker::default();
+        assert!(checker.check(&bed.model), "{:?}", checker.broken());
     }
 }
 

@@ -233,12 +233,17 @@ impl Model {
         (walk, Ok(phys))
     }
 
-    /// Virtual slots from `head` on are backed by `phys` and following.
+    /// Virtual slots from `head` on are backed by `phys` and following. Backing that is still there is let go of, with
+    /// an alarm: the kernel looks at the head alone and would lose track of it.
     pub(super) fn bind(&mut self, head: Entry, phys: Entry, nr: u64) {
         let Some(rules) = self.config.policy.virt else { return };
         self.audit.reallocs += 1;
         self.audit.reallocs_broken += u64::from(!phys.off().is_multiple_of(nr));
         let (c, slot) = self.split_off(head.off());
+        if (0..nr).any(|i| self.vword(head.add(i)).phys().is_some()) {
+            self.alarms.leaked_backing += 1;
+            self.release_backing(c, slot, nr as usize);
+        }
         for i in 0..nr {
             self.fill_vwords(c, slot + i as usize, 1, Vword::new(Backing::Phys(phys.add(i)), rules.tags));
         }

@@ -89,6 +89,9 @@ pub struct Alarms {
     pub foreign_backing: u64,
     /// Backing reclaim of a folio that has users or is under writeback.
     pub backing_in_use: u64,
+    /// New backing for a folio would have overwritten physical backing of its tail that nothing released: after a
+    /// partial zswap store of a folio that a device had, undone for its stored pages alone (RFC v2).
+    pub leaked_backing: u64,
     /// A folio left the cache while its slots had users and no backing: the data is lost.
     pub lost_data: u64,
     /// A physical device number that a Pointer or vword cannot hold.
