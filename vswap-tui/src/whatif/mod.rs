@@ -83,6 +83,8 @@ pub struct WhatIf {
     tallies: Tallies,
     cgroups: FxHashMap<u16, String>,
     from_swapon: bool,
+    /// Slots in use when the trace began.
+    used_before: u64,
     /// The recorded kernel keeps owners and zero flags in its swap tables, as the metadata is computed.
     owners_in_tables: bool,
     /// References to slots are in the trace.
@@ -115,6 +117,11 @@ impl WhatIf {
             tallies: Tallies::default(),
             cgroups: FxHashMap::default(),
             from_swapon: header.from_swapon,
+            used_before: header
+                .devices
+                .iter()
+                .filter(|d| !d.r#virtual)
+                .fold(0, |sum: u64, d| sum.saturating_add(d.used)),
             owners_in_tables: header.layout_name != "swap-table-count",
             references: [Hook::Dup, Hook::DupDirect, Hook::Put].into_iter().all(attached),
             zswap_frees: attached(Hook::ZswapFree),
@@ -208,12 +215,15 @@ impl WhatIf {
         let counted = |n: u64, text: &str| (n > 0).then(|| format!("{n} {text}"));
         [
             (!self.from_swapon).then(|| {
-                "the trace began late: slots in use before count from their first event on".to_owned()
+                let (before, met) = (self.used_before, t.adopted);
+                format!(
+                    "the trace began late: {before} slots were in use before, {met} count from their first event on"
+                )
             }),
             counted(t.gaps, "times records were lost: what happened meanwhile is not in the result"),
             counted(t.undecodable, "records are of a newer version or damaged"),
             counted(t.strange, "events name a device that the trace does not describe"),
-            counted(t.adopted, "slots were first met in use"),
+            counted(if self.from_swapon { t.adopted } else { 0 }, "slots were first met in use"),
             counted(t.assumed, "pages left memory whose data was nowhere: taken for written to the device"),
             counted(self.target.faults, "events did not fit the state"),
             (!self.owners_in_tables && !virt).then(|| {
