@@ -100,6 +100,10 @@ fields! {
     BvecLen = "bio_vec.bv_len",
     /// 1 where block I/O completes bio by bio, one folio each (up to 7.2), else missing.
     IoByBio = "completion by bio",
+    /// 1 where slots are freed by `swap_entries_free(si, ci, offset, nr)` with an offset on the device (7.0), else missing.
+    FreeByOffset = "free by offset",
+    /// 1 where counts are not in the words yet (7.0): an empty word is a fresh slot only inside an allocation.
+    CountInMap = "count in map",
     /// Offset of `bio.bi_io_vec`, pointer to the first bvec.
     BioVec = "bio.bi_io_vec",
     /// Offset of `bio.bi_status`, u8, 0 for success.

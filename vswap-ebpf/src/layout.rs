@@ -131,8 +131,9 @@ pub fn cgroup_inode(folio: u64, id: u16) -> u64 {
 
 #[inline(always)]
 fn inode_of(folio: u64, id: u16) -> Option<u64> {
-    let objcg: u64 = read::<u64>(folio, Field::FolioMemcg)? & !7;
-    let mut memcg: u64 = read(objcg, Field::ObjcgMemcg)?;
+    let owner: u64 = read::<u64>(folio, Field::FolioMemcg)? & !7;
+    let mut memcg: u64 =
+        if value(Field::ObjcgMemcg) == MISSING { owner } else { read(owner, Field::ObjcgMemcg)? };
     for _ in 0..4 {
         if read::<u32>(memcg, Field::MemcgId)? == u32::from(id) {
             let cgroup: u64 = read(memcg, Field::MemcgCgroup)?;

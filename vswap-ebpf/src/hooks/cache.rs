@@ -1,13 +1,14 @@
 //! Entry into and exit from the swap cache: allocation, swap-in, reclaim. Both hooks run under the cluster lock.
 
 use crate::emit::{Draft, emit, fault, map_full, skipped};
-use crate::scratch::CHARGES;
+use crate::scratch::{ALLOC, CHARGES};
 use crate::{layout, scratch};
 use aya_ebpf::macros::fentry;
 use aya_ebpf::programs::FEntryContext;
-use vswap_common::{Hook, Kind, flags};
+use vswap_common::{Field, Hook, Kind, MISSING, flags};
 
-/// `__swap_cache_do_add_folio(ci, folio, entry)`: an empty word before means allocation, else the slot was in use.
+/// `__swap_cache_do_add_folio(ci, folio, entry)`, `__swap_cache_add_folio` before 7.2: an empty word before means
+/// allocation, else the slot was in use.
 #[fentry]
 pub fn cache_add(ctx: FEntryContext) -> u32 {
     if add(ctx.arg(0), ctx.arg(1), ctx.arg(2)).is_none() {
@@ -21,7 +22,7 @@ fn add(ci: u64, folio: u64, entry: u64) -> Option<()> {
     let order = layout::folio_order(folio)?;
     let word = layout::word(ci, entry)?;
     let nr = 1u16 << (order & 15);
-    if word == 0 {
+    if word == 0 && allocates() {
         match scratch::current_or_new() {
             Some(task) => {
                 if task.alloc_ci != 0 && task.state & CHARGES != 0 {
@@ -40,6 +41,13 @@ fn add(ci: u64, folio: u64, entry: u64) -> Option<()> {
         emit(Hook::CacheAdd, &draft);
     }
     Some(())
+}
+
+/// Where the counts are in a map, the word of a slot in use may be empty: then only the allocator fills fresh ones.
+#[inline(always)]
+fn allocates() -> bool {
+    layout::value(Field::CountInMap) == MISSING
+        || scratch::current().is_some_and(|task| task.state & ALLOC != 0)
 }
 
 /// `__swap_cache_do_del_folio(ci, folio, entry, shadow)`. A shadow is left only by reclaim.

@@ -7,13 +7,13 @@ use aya_ebpf::macros::{fentry, fexit};
 use aya_ebpf::programs::{FEntryContext, FExitContext};
 use vswap_common::{Entry, Field, Hook, Kind};
 
-/// `__swap_cluster_free_entries(si, ci, ci_start, nr)`: the single place where words return to empty.
+/// `__swap_cluster_free_entries(si, ci, ci_start, nr)`: the single place where words return to empty. In 7.0
+/// `swap_entries_free(si, ci, offset, nr)`, with an offset on the device.
 #[fentry]
 pub fn free(ctx: FEntryContext) -> u32 {
-    match cluster_entry(&ctx, ctx.arg(0), 1) {
-        Some(base) => {
-            let (start, nr): (u32, u32) = (ctx.arg(2), ctx.arg(3));
-            let entry = base.add(u64::from(start)).0;
+    match first_freed(&ctx) {
+        Some(entry) => {
+            let nr: u32 = ctx.arg(3);
             if let Some(task) = scratch::current()
                 && task.out_entry == entry
             {
@@ -24,6 +24,17 @@ pub fn free(ctx: FEntryContext) -> u32 {
         None => fault(Hook::Free),
     }
     0
+}
+
+#[inline(always)]
+fn first_freed(ctx: &FEntryContext) -> Option<u64> {
+    let si = ctx.arg(0);
+    let first = if layout::value(Field::FreeByOffset) == 1 {
+        Entry::new(layout::read(si, Field::SiType)?, ctx.arg(2))
+    } else {
+        cluster_entry(ctx, si, 1)?.add(u64::from(ctx.arg::<u32>(2)))
+    };
+    Some(first.0)
 }
 
 /// `move_cluster(si, ci, list, new_flags)`: `new_flags` names the list.

@@ -25,8 +25,8 @@ use crate::meta::Header;
 use serde::Serialize;
 use vswap_common::Entry;
 
-/// Layouts whose allocator the model follows: counts in the swap table (Linux 7.1 to 7.3), no virtual layer.
-const LAYOUTS: [&str; 3] = ["swap-table-count", "swap-table-memcg", "swap-table-memcg-ops"];
+/// Layouts whose allocator the model follows: swap tables (Linux 7.0 to 7.3), no virtual layer.
+const LAYOUTS: [&str; 4] = ["swap-table-map", "swap-table-count", "swap-table-memcg", "swap-table-memcg-ops"];
 
 /// The model follows the allocator of the recorded kernel.
 ///

@@ -74,6 +74,16 @@ const COUNTED: &[Field] = &[
     Field::ClusterSlots,
     Field::CiExtend,
 ];
+/// The same where the counts are not in the words either.
+const MAPPED: &[Field] = &[
+    Field::FolioSwap,
+    Field::FolioFlags,
+    Field::FolioFlags1,
+    Field::PgHead,
+    Field::CiTable,
+    Field::ClusterSlots,
+    Field::CountInMap,
+];
 const CLUSTER: &[Field] = &[Field::SiType, Field::SiClusters, Field::CiSize, Field::ClusterSlots];
 const BATCH: &[Field] = &[
     Field::SioBvecs,
@@ -126,7 +136,10 @@ pub const SPECS: &[Spec] = &[
         CACHE,
         "__swap_cache_add_folio",
         &["swap_cluster_info *", "folio *", "swp_entry_t"],
-        COUNTED
+        COUNTED,
+        "__swap_cache_add_folio",
+        &["swap_cluster_info *", "folio *", "swp_entry_t"],
+        MAPPED
     ),
     spec!(
         CacheDel,
@@ -138,7 +151,10 @@ pub const SPECS: &[Spec] = &[
         CACHE,
         "__swap_cache_del_folio",
         &["swap_cluster_info *", "folio *", "swp_entry_t", "_"],
-        COUNTED
+        COUNTED,
+        "__swap_cache_del_folio",
+        &["swap_cluster_info *", "folio *", "swp_entry_t", "_"],
+        MAPPED
     ),
     spec!(
         Free,
@@ -147,7 +163,10 @@ pub const SPECS: &[Spec] = &[
         "slots become free",
         "__swap_cluster_free_entries",
         &["swap_info_struct *", "swap_cluster_info *", "_", "_"],
-        CLUSTER
+        CLUSTER,
+        "swap_entries_free",
+        &["swap_info_struct *", "swap_cluster_info *", "long unsigned int", "_"],
+        &[Field::SiType, Field::FreeByOffset]
     ),
     spec!(
         Charge,
@@ -266,6 +285,9 @@ pub const SPECS: &[Spec] = &[
         false,
         "swapon: the device's struct",
         "swap_cluster_setup_bad_slot",
+        &["swap_info_struct *", "_", "_", "_"],
+        &[],
+        "add_swap_extent",
         &["swap_info_struct *", "_", "_", "_"],
         &[]
     ),

@@ -22,7 +22,7 @@ fn value_of(btf: &Btf, field: Field) -> Option<u32> {
         Field::FolioFlags1 => member("folio", "_flags_1"),
         Field::PgHead => u32::try_from(btf.enum_value("pageflags", "PG_head")?).ok(),
         Field::FolioMemcg => member("folio", "memcg_data"),
-        // Since 7.1 a folio always points to an obj_cgroup; `is_root` came with that change.
+        // Since 7.1 a folio always points to an obj_cgroup; `is_root` came with that change. Before, to its mem_cgroup.
         Field::ObjcgMemcg => {
             btf.member("obj_cgroup", "is_root")?;
             member("obj_cgroup", "memcg")
@@ -85,6 +85,18 @@ fn value_of(btf: &Btf, field: Field) -> Option<u32> {
             let known = args.len() == 4 && args[0] == "folio *" && args[2] == "swp_entry_t";
             (known && member("swap_cluster_info", "memcg_table").is_none()).then_some(1)
         }
+        Field::FreeByOffset => {
+            let args = btf.signature("swap_entries_free")?;
+            (args.len() == 5 && args[2] == "long unsigned int").then_some(1)
+        }
+        Field::CountInMap => {
+            let table = member("swap_cluster_info", "table").is_some();
+            let map = member("swap_info_struct", "swap_map").is_some();
+            // Before 7.0 the map holds a bit for the cache as well, and slots are prepared for it.
+            let pure =
+                btf.signature("folio_dup_swap").is_some() && btf.signature("swapcache_prepare").is_none();
+            (table && map && pure).then_some(1)
+        }
         Field::BioVec => member("bio", "bi_io_vec"),
         Field::BioStatus => member("bio", "bi_status"),
         Field::ArgWriteout => folio_argument(btf, "swap_writeout"),
@@ -109,6 +121,8 @@ pub fn name(btf: &Btf) -> &'static str {
         if has("swap_info_struct", "ops") { "swap-table-memcg-ops" } else { "swap-table-memcg" }
     } else if has("swap_cluster_info", "extend_table") {
         "swap-table-count"
+    } else if has("swap_cluster_info", "table") && btf.signature("swapcache_prepare").is_some() {
+        "swap-table-prepare"
     } else if has("swap_cluster_info", "table") {
         "swap-table-map"
     } else if has("swap_info_struct", "lowest_bit") {
@@ -128,7 +142,8 @@ mod tests {
         let btf = Btf::parse(fixture::swap_table_memcg().build()).unwrap();
         let l = resolve(&btf);
         for f in Field::ALL {
-            let older = matches!(f, Field::IoByBio | Field::OwnerByRecord);
+            let older =
+                matches!(f, Field::IoByBio | Field::OwnerByRecord | Field::FreeByOffset | Field::CountInMap);
             assert_eq!(l.get(*f).is_none(), older, "{}", f.label());
         }
         assert_eq!(l.get(Field::FolioSwap), Some(56));

@@ -152,7 +152,7 @@ mod tests {
             assert!(h.target.is_ok(), "{:?}: {:?}", h.hook, h.target);
         }
         assert!(p.missing().is_empty());
-        assert_eq!(p.layout_map().len(), Field::ALL.len() - 2, "all but what only older kernels have");
+        assert_eq!(p.layout_map().len(), Field::ALL.len() - 4, "all but what only older kernels have");
         assert_eq!(p.hooks[Hook::WriteEnd as usize].target, Ok("swap_write_end"));
     }
 
