@@ -44,6 +44,11 @@ impl Builder {
         self.raw(name, 4, members.len(), size, &rest)
     }
 
+    /// An integer type of `size` bytes.
+    pub fn integer(&mut self, name: &str, size: u32) -> u32 {
+        self.raw(name, 1, 0, size, &[size * 8])
+    }
+
     /// A pointer.
     pub fn pointer(&mut self, to: u32) -> u32 {
         self.raw("", 2, 0, to, &[])
@@ -84,18 +89,29 @@ impl Builder {
     }
 }
 
-/// Description of the swap table generation with owners in the cluster (Linux 7.2/7.3), I/O batched as in 7.3.
-/// Offsets are invented: a test that passes with them cannot have guessed.
+/// Generations of Linux swap that have tables, oldest first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Generation {
+    /// 7.0: counts in a map, freed by offset on the device, owners in a map.
+    Map,
+    /// 7.1: counts in the words.
+    Count,
+    /// 7.2: owners and zero flags in the cluster.
+    Memcg,
+    /// 7.3: I/O in batches.
+    Ops,
+}
+
+/// A description of the newest generation.
 pub fn swap_table_memcg() -> Builder {
-    described(true)
+    described(Generation::Ops)
 }
 
-/// The same before I/O was batched, as Linux 7.2 has it: no `swap_ops`, a bio for each folio.
-pub fn swap_table_memcg_by_bio() -> Builder {
-    described(false)
-}
-
-fn described(batched: bool) -> Builder {
+/// A description of one generation. Offsets are invented: a test that passes with them cannot have guessed.
+pub fn described(generation: Generation) -> Builder {
+    let batched = generation >= Generation::Ops;
+    let in_cluster = generation >= Generation::Memcg;
+    let counted = generation >= Generation::Count;
     let mut b = Builder::new();
     let int = 1;
     let void_ptr = b.pointer(0);
@@ -111,18 +127,14 @@ fn described(batched: bool) -> Builder {
     b.structure("swap_memcg_table", 1024, &[("id", ids, 0)]);
     let words = b.array(int, 512);
     b.structure("swap_table", 4096, &[("entries", words, 0)]);
-    let ci = b.structure(
-        "swap_cluster_info",
-        80,
-        &[
-            ("count", int, 12),
-            ("flags", int, 14),
-            ("order", int, 15),
-            ("table", void_ptr, 24),
-            ("extend_table", void_ptr, 32),
-            ("memcg_table", void_ptr, 40),
-        ],
-    );
+    let mut ci = vec![("count", int, 12), ("flags", int, 14), ("order", int, 15), ("table", void_ptr, 24)];
+    if counted {
+        ci.push(("extend_table", void_ptr, 32));
+    }
+    if in_cluster {
+        ci.push(("memcg_table", void_ptr, 40));
+    }
+    let ci = b.structure("swap_cluster_info", 80, &ci);
     let ci_p = b.pointer(ci);
     let list = b.structure("list_head", 24, &[("next", void_ptr, 0), ("prev", void_ptr, 8)]);
     let lists = b.array(list, 10);
@@ -145,6 +157,12 @@ fn described(batched: bool) -> Builder {
     ];
     if batched {
         si.push(("ops", ops_p, 480));
+    }
+    if !in_cluster {
+        si.push(("zeromap", void_ptr, 488));
+    }
+    if !counted {
+        si.push(("swap_map", void_ptr, 496));
     }
     let si = b.structure("swap_info_struct", 1000, &si);
     let si_p = b.pointer(si);
@@ -169,14 +187,33 @@ fn described(batched: bool) -> Builder {
     let id = b.structure("mem_cgroup_private_id", 8, &[("id", int, 0)]);
     let memcg = b.structure("mem_cgroup", 512, &[("css", css, 0), ("id", id, 240)]);
     let memcg_p = b.pointer(memcg);
-    let objcg = b.structure("obj_cgroup", 64, &[("memcg", memcg_p, 24), ("is_root", int, 60)]);
+    let mut objcg = vec![("memcg", memcg_p, 24)];
+    if counted {
+        objcg.push(("is_root", int, 60));
+    }
+    let objcg = b.structure("obj_cgroup", 64, &objcg);
     let objcg_p = b.pointer(objcg);
     let entry = b.structure("", 8, &[("val", int, 0)]);
     let entry = b.typedef("swp_entry_t", entry);
-    b.func("__swap_cache_do_add_folio", &[ci_p, folio_p, entry], 0);
-    b.func("__swap_cache_do_del_folio", &[ci_p, folio_p, entry, void_ptr], 0);
-    b.func("__swap_cluster_free_entries", &[si_p, ci_p, int, int], 0);
-    b.func("__mem_cgroup_try_charge_swap", &[folio_p], int);
+    let long = b.integer("long unsigned int", 8);
+    if in_cluster {
+        b.func("__swap_cache_do_add_folio", &[ci_p, folio_p, entry], 0);
+        b.func("__swap_cache_do_del_folio", &[ci_p, folio_p, entry, void_ptr], 0);
+        b.func("__mem_cgroup_try_charge_swap", &[folio_p], int);
+    } else {
+        b.func("__swap_cache_del_folio", &[ci_p, folio_p, entry, void_ptr], 0);
+        b.func("__mem_cgroup_try_charge_swap", &[folio_p, entry], int);
+        b.func("swap_cgroup_record", &[folio_p, int, entry], 0);
+    }
+    b.func("__swap_cache_add_folio", &[ci_p, folio_p, entry], 0);
+    if counted {
+        b.func("__swap_cluster_free_entries", &[si_p, ci_p, int, int], 0);
+        b.func("swap_cluster_setup_bad_slot", &[si_p, ci_p, int, int], int);
+    } else {
+        b.func("swap_entries_free", &[si_p, ci_p, long, int], 0);
+        b.func("swap_cluster_setup_bad_slot", &[ci_p, long], int);
+    }
+    b.func("add_swap_extent", &[si_p, long, long, long], int);
     b.func("folio_alloc_swap", &[folio_p], int);
     b.func("swap_writeout", &io, int);
     b.func("zswap_store", &[folio_p], int);
@@ -192,7 +229,6 @@ fn described(batched: bool) -> Builder {
         b.func("end_swap_bio_write", &[bio_p], 0);
         b.func("end_swap_bio_read", &[bio_p], 0);
     }
-    b.func("swap_cluster_setup_bad_slot", &[si_p, ci_p, int, int], int);
     b.func("zswap_swapon", &[int, int], int);
     b.func("zswap_swapoff", &[int], 0);
     b.func("move_cluster", &[si_p, ci_p, list_p, int], 0);

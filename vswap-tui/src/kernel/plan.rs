@@ -156,16 +156,56 @@ mod tests {
         assert_eq!(p.hooks[Hook::WriteEnd as usize].target, Ok("swap_write_end"));
     }
 
+    /// The plan for a generation, which has every hook.
+    fn complete(generation: fixture::Generation) -> Plan {
+        let p = plan(&Btf::parse(fixture::described(generation).build()).unwrap(), &symbols());
+        assert!(p.hooks.iter().all(|h| h.target.is_ok()), "{generation:?}: {:?}", p.hooks);
+        p
+    }
+
     #[test]
-    fn linux_7_2_gets_every_hook_with_completions_by_bio() {
-        let p = plan(&Btf::parse(fixture::swap_table_memcg_by_bio().build()).unwrap(), &symbols());
-        assert!(p.hooks.iter().all(|h| h.target.is_ok()), "{:?}", p.hooks);
+    fn linux_7_2_completes_bio_by_bio() {
+        let p = complete(fixture::Generation::Memcg);
         assert_eq!(p.layout_name, "swap-table-memcg");
         assert_eq!(p.hooks[Hook::WriteEnd as usize].target, Ok("end_swap_bio_write"));
         assert_eq!(p.hooks[Hook::ReadEnd as usize].target, Ok("end_swap_bio_read"));
         let value = |field| p.layout.get(field);
         assert_eq!((value(Field::IoByBio), value(Field::BioVec)), (Some(1), Some(72)));
-        assert_eq!(value(Field::ArgWriteout), Some(0), "the folio is first in 7.2");
+        assert_eq!(value(Field::ArgWriteout), Some(0), "the folio is first before 7.3");
+        assert_eq!((value(Field::ZeroInWord), value(Field::OwnerByRecord)), (Some(1), None));
+    }
+
+    #[test]
+    fn linux_7_1_has_owners_and_zero_flags_elsewhere() {
+        let p = complete(fixture::Generation::Count);
+        assert_eq!(p.layout_name, "swap-table-count");
+        assert_eq!(p.hooks[Hook::CacheAdd as usize].target, Ok("__swap_cache_add_folio"));
+        assert_eq!(p.hooks[Hook::CacheDel as usize].target, Ok("__swap_cache_del_folio"));
+        assert_eq!(p.hooks[Hook::Charge as usize].target, Ok("swap_cgroup_record"));
+        let value = |field| p.layout.get(field);
+        assert_eq!((value(Field::OwnerByRecord), value(Field::CiMemcg)), (Some(1), None));
+        assert_eq!((value(Field::ZeroInWord), value(Field::CountInMap)), (None, None));
+        assert!(value(Field::ObjcgMemcg).is_some(), "a folio points to an obj_cgroup since 7.1");
+    }
+
+    #[test]
+    fn linux_7_0_frees_by_offset_and_has_empty_words_in_use() {
+        let p = complete(fixture::Generation::Map);
+        assert_eq!(p.layout_name, "swap-table-map");
+        assert_eq!(p.hooks[Hook::Free as usize].target, Ok("swap_entries_free"));
+        assert_eq!(p.hooks[Hook::SwapOnSlot as usize].target, Ok("add_swap_extent"));
+        let value = |field| p.layout.get(field);
+        assert_eq!((value(Field::FreeByOffset), value(Field::CountInMap)), (Some(1), Some(1)));
+        assert_eq!(value(Field::ObjcgMemcg), None, "a folio points to its mem_cgroup before 7.1");
+    }
+
+    #[test]
+    fn a_kernel_that_prepares_slots_for_the_cache_is_not_taken_for_7_0() {
+        let mut b = fixture::described(fixture::Generation::Map);
+        b.func("swapcache_prepare", &[1], 1);
+        let p = plan(&Btf::parse(b.build()).unwrap(), &symbols());
+        assert_eq!(p.layout_name, "swap-table-prepare");
+        assert!(p.missing()[0].contains("count in map"), "{:?}", p.missing());
     }
 
     #[test]

@@ -39,6 +39,9 @@ pub(crate) struct VmArgs {
     /// Suite only: judge what the last run left, without booting
     #[arg(long, conflicts_with = "script")]
     judge: bool,
+    /// The suite on every kernel that we know, one after the other
+    #[arg(long, conflicts_with_all = ["script", "kernel", "only", "judge", "live"])]
+    matrix: bool,
     /// Where to put what the guest left in /out
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -110,6 +113,10 @@ impl Programs {
 /// Runs the command; returns the exit code of the script.
 pub(crate) fn run(args: &VmArgs) -> Result<u8> {
     setup::vm()?;
+    if args.matrix {
+        suite::run_versions(&suite::MATRIX, args.refresh)?;
+        return Ok(0);
+    }
     let kernel = kernel::find(&args.kernel, args.modules.as_deref(), args.refresh)?;
     let programs = Programs::build()?;
     let script = match &args.script {

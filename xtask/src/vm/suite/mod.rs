@@ -34,18 +34,28 @@ pub(crate) struct Options {
     pub(crate) judge_only: bool,
 }
 
-/// Everything: the full suite on 7.3, boot and swap on 6.12.
+/// Kernels of every generation of swap that Debian has with zswap.
+pub(crate) const MATRIX: [&str; 5] = ["7.3", "7.2", "7.1", "7.0", "6.12"];
+/// Those of CI: the newest, the oldest that is traced, the long-term one.
+const CI: [&str; 3] = ["7.3", "7.0", "6.12"];
+
+/// What CI runs.
 pub(crate) fn run_all() -> Result<()> {
+    run_versions(&CI, false)
+}
+
+/// The suite on these kernels: the full one where the tracer knows the kernel, else boot and swap.
+pub(crate) fn run_versions(versions: &[&str], refresh: bool) -> Result<()> {
     let programs = Programs::build()?;
-    let run = |version| run_on(&kernel::find(version, None, false)?, &programs, &Options::default());
-    // Both, whatever the first says: one run shall tell everything that is wrong.
-    let results = ["7.3", "6.12"].map(run);
+    let run = |version: &&str| run_on(&kernel::find(version, None, refresh)?, &programs, &Options::default());
+    // All, whatever the first says: one run shall tell everything that is wrong.
+    let results: Vec<_> = versions.iter().map(run).collect();
     results.into_iter().collect()
 }
 
 /// The suite for this kernel.
 pub(crate) fn run_on(kernel: &kernel::Kernel, programs: &Programs, options: &Options) -> Result<()> {
-    // The tracer knows the swap table with memcg ids in it, which came with 7.2.
+    // The tracer knows swap tables, counts apart from the cache: since 7.0.
     let mut boots = if kernel.name == "6.12" { scenario::unrecorded() } else { scenario::full() };
     if let Some(only) = &options.only {
         for plan in boots.iter_mut().filter(|plan| !plan.name.contains(only.as_str())) {
