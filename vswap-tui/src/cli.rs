@@ -63,6 +63,13 @@ pub enum Command {
     },
     /// Man page on stdout
     Man,
+    /// The held command of `record -- CMD`
+    #[command(name = crate::commands::held::SUBCOMMAND, hide = true)]
+    ExecHeld {
+        /// What to run when let go
+        #[arg(last = true, required = true)]
+        command: Vec<String>,
+    },
 }
 
 /// How a dashboard runs without a terminal.

@@ -25,6 +25,7 @@ fn main() -> ExitCode {
         Some(Command::Doctor(args)) => commands::doctor::run(&args),
         Some(Command::Completions { shell }) => commands::shell::completions(shell),
         Some(Command::Man) => commands::shell::man(),
+        Some(Command::ExecHeld { command }) => commands::held::exec(&command),
     };
     match result {
         Ok(code) => ExitCode::from(code as u8),

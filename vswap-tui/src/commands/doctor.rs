@@ -2,6 +2,7 @@
 
 use crate::cli::DoctorArgs;
 use crate::exit::{Exit, ExitError};
+use crate::kernel::caps::Rights;
 use crate::kernel::{Facts, plan};
 use crate::meta::{HookPlan, HookState, KernelInfo};
 use crate::tracer;
@@ -20,6 +21,8 @@ struct Findings {
     fields: BTreeMap<String, u32>,
     missing_fields: Vec<&'static str>,
     lockdown: String,
+    /// What this process may do, and what settings forbid.
+    rights: Rights,
     /// Hooks were really attached, not only planned.
     attached: bool,
     /// Why not, if not.
@@ -53,7 +56,8 @@ pub fn run(args: &DoctorArgs) -> anyhow::Result<Exit> {
             .map(|f| f.label())
             .collect(),
         layout: plan.layout_name,
-        lockdown: facts.lockdown.clone(),
+        lockdown: facts.rights.lockdown.clone(),
+        rights: facts.rights.clone(),
         attached: attach_error.is_none(),
         usable: attach_error.is_none() && vital_ok,
         attach_error,

@@ -10,6 +10,7 @@ use crate::runtime::headless::Limit;
 use crate::source::Source;
 use crate::source::live::LiveSource;
 use crate::source::trace::TraceSource;
+use crate::tracer::drop_privileges;
 
 /// Runs `vswap live`; `debug_bpf` shows the debug messages of the eBPF programs.
 ///
@@ -25,6 +26,8 @@ pub fn run(args: &LiveArgs, debug_bpf: bool) -> anyhow::Result<Exit> {
             Origin::Live,
         ),
     };
+    // Before the first thread is started. A stream needs no privilege from the beginning.
+    drop_privileges()?;
     let header = source.header();
     let mut beside = Beside::new("start with `vswap live --check` to run the model beside the kernel".into());
     if args.check || !designs.is_empty() {

@@ -5,6 +5,7 @@ pub mod demo;
 pub mod doctor;
 mod drain;
 pub mod generate;
+pub mod held;
 pub mod live;
 pub mod record;
 pub mod replay;

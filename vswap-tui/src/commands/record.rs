@@ -1,14 +1,15 @@
 //! `vswap record`: the ring of this host into a trace file or stream.
 
+use super::held::Held;
 use crate::cli::RecordArgs;
-use crate::exit::{Exit, ExitError};
+use crate::exit::Exit;
 use crate::trace::{TraceError, TraceWriter, file};
-use crate::tracer::{Drained, Options, Tracer};
+use crate::tracer::{Drained, Options, Tracer, drop_privileges};
 use anyhow::Context;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
-use std::process::{Child, Command};
+use std::process::Child;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -30,16 +31,18 @@ pub fn run(args: &RecordArgs, debug_bpf: bool) -> anyhow::Result<Exit> {
     }
     let stream = args.output.as_os_str() == "-";
     let options = Options { ring_bytes: args.ring_size, debug: debug_bpf, slots_only: args.slots_only };
+    let held = Held::spawn(&args.run)?;
     let mut tracer = Tracer::start(options)?;
     let out = file::create(&args.output, args.force)?;
     // Unbuffered: a block is one write, and a killed recorder leaves every block it closed.
     let mut writer = TraceWriter::new(out, tracer.header())?;
-    let mut child = spawn(&args.run)?;
+    drop_privileges()?;
     eprintln!(
         "vswap: recording to {}",
         if stream { "standard output".into() } else { args.output.display().to_string() }
     );
 
+    let mut child = held.map(Held::let_go).transpose()?;
     let mut recording = Recording { writer: &mut writer, records: 0, reader_gone: false };
     let every = if stream { FLUSH_STREAM } else { FLUSH_FILE };
     let reason = pump(&mut tracer, &mut recording, args.duration, every, &stop, child.as_mut())?;
@@ -151,12 +154,6 @@ fn pump<W: Write>(
         eprintln!();
     }
     Ok(reason)
-}
-
-fn spawn(command: &[String]) -> anyhow::Result<Option<Child>> {
-    let Some((program, args)) = command.split_first() else { return Ok(None) };
-    let child = Command::new(program).args(args).spawn();
-    child.map(Some).map_err(|e| ExitError::new(Exit::Failure, format!("cannot run {program}: {e}")))
 }
 
 fn show<W: Write>(recording: &Recording<'_, W>, tracer: &Tracer, elapsed: Duration) {

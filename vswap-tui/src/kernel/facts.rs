@@ -2,6 +2,7 @@
 //! `doctor --root` can point elsewhere. Reads only.
 
 use super::btf::Btf;
+use super::caps::Rights;
 use super::symbols::Symbols;
 use crate::exit::{Exit, ExitError};
 use crate::meta::{ClockPair, KernelInfo};
@@ -19,8 +20,8 @@ pub struct Facts {
     pub btf: Btf,
     /// Names in kallsyms, empty if unreadable.
     pub symbols: Symbols,
-    /// `lockdown` setting: `none`, `integrity`, `confidentiality`, or empty if there is none.
-    pub lockdown: String,
+    /// What this process may do, and what settings forbid.
+    pub rights: Rights,
     /// Lines of `/proc/swaps`.
     pub swaps: Vec<SwapLine>,
 }
@@ -69,7 +70,7 @@ impl Facts {
                     .unwrap_or_default(),
             },
             symbols: Symbols::parse(&text("proc/kallsyms")),
-            lockdown: chosen(&text("sys/kernel/security/lockdown")),
+            rights: Rights::read(root),
             swaps: read_swaps(root),
             btf,
         })
@@ -85,11 +86,6 @@ fn count_cpus(list: &str) -> u32 {
             b.checked_sub(a)?.checked_add(1)
         })
         .fold(0, u32::saturating_add)
-}
-
-/// `none [integrity] confidentiality` to `integrity`.
-fn chosen(text: &str) -> String {
-    text.split_once('[').and_then(|(_, t)| t.split_once(']')).map(|(s, _)| s.to_owned()).unwrap_or_default()
 }
 
 /// Devices in `/proc/swaps` below `root`, in the order of their swap types; empty if it cannot be read.
@@ -176,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn swaps_cpus_and_lockdown_parse() {
+    fn swaps_and_cpus_parse() {
         let text = "Filename\t\t\tType\t\tSize\t\tUsed\t\tPriority\n/dev/vda                                partition\t524284\t\t40\t\t-2\n/my\\040swap file 8 4 5\nrubbish\n";
         let swaps = parse_swaps(text);
         assert_eq!(swaps[0], SwapLine { name: "/dev/vda".into(), pages: 131_071, used: 10, prio: -2 });
@@ -186,8 +182,6 @@ mod tests {
         assert_eq!(count_cpus("0-3,8"), 5);
         assert_eq!(count_cpus("nonsense"), 0);
         assert_eq!(count_cpus("5-2"), 0);
-        assert_eq!(chosen("none [integrity] confidentiality"), "integrity");
-        assert_eq!(chosen(""), "");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The kernel's refusals in words: what it means and what to do.
 
 use crate::exit::{Exit, ExitError};
-use crate::kernel::caps::Caps;
+use crate::kernel::caps::Rights;
 use aya::EbpfError;
 use aya::maps::MapError;
 use aya::programs::ProgramError;
@@ -9,10 +9,13 @@ use rustix::io::Errno;
 use std::error::Error;
 use std::io;
 
+/// The verifier's word for a helper that lockdown took away: the kernel names no reason itself.
+const HIDDEN_LOCKDOWN: &str = "the kernel does not lend the helper that reads kernel memory, which is what lockdown \
+     'confidentiality' does. Boot with lockdown=integrity or without";
+
 /// What is known about this process and kernel.
 pub(super) struct Explain<'a> {
-    pub(super) caps: Caps,
-    pub(super) lockdown: &'a str,
+    pub(super) rights: &'a Rights,
 }
 
 impl Explain<'_> {
@@ -25,7 +28,7 @@ impl Explain<'_> {
         if is_permission(io) {
             return ExitError::new(
                 Exit::NotPermitted,
-                format!("cannot create eBPF maps: {}", self.permission()),
+                format!("cannot create eBPF maps: {}", self.rights.refusal()),
             );
         }
         ExitError::new(Exit::Failure, format!("cannot load the eBPF object: {}", chain(error)))
@@ -39,7 +42,10 @@ impl Explain<'_> {
             other => (io_in(other), String::new()),
         };
         if is_permission(io) {
-            return (Exit::NotPermitted, self.permission());
+            return (Exit::NotPermitted, self.rights.refusal());
+        }
+        if lacks_reading_helper(&log) {
+            return (Exit::NotPermitted, HIDDEN_LOCKDOWN.to_owned());
         }
         let text = match io.and_then(errno) {
             Some(Errno::BUSY) => {
@@ -53,23 +59,6 @@ impl Explain<'_> {
             _ => chain(error),
         };
         (Exit::NotSupported, text)
-    }
-
-    fn permission(&self) -> String {
-        let missing = self.caps.missing();
-        if !missing.is_empty() {
-            return format!(
-                "this user lacks {}. Run as root, or `setcap cap_bpf,cap_perfmon,cap_dac_read_search+ep` on the binary",
-                missing.join(" and ")
-            );
-        }
-        if self.lockdown == "confidentiality" {
-            return "kernel lockdown 'confidentiality' forbids reading kernel memory; boot with lockdown=integrity or none"
-                .to_owned();
-        }
-        "the kernel refuses this type of program (EPERM) although every capability is there: tracing of functions is \
-         switched off on this kernel or by a security module"
-            .to_owned()
     }
 }
 
@@ -107,6 +96,11 @@ fn chain(error: &dyn Error) -> String {
     out
 }
 
+/// The verifier's words for a helper that it does not lend, before and since Linux 6.9.
+fn lacks_reading_helper(log: &str) -> bool {
+    ["cannot use helper", "unknown func"].iter().any(|w| log.contains(&format!("{w} bpf_probe_read_kernel")))
+}
+
 /// The verifier's reason: the last words before the statistics at the end of a long log.
 fn last_lines(log: &str) -> String {
     let statistics = ["processed ", "verification time ", "stack depth ", "subprog "];
@@ -120,14 +114,16 @@ mod tests {
     use super::*;
     use std::path::Path;
 
-    fn why(lockdown: &str) -> Explain<'_> {
-        Explain { caps: Caps::read(Path::new("/nonexistent")), lockdown }
+    fn explain<T>(look: impl FnOnce(&Explain<'_>) -> T) -> T {
+        // No status to read there: no capability.
+        let rights = Rights::read(Path::new("/nonexistent"));
+        look(&Explain { rights: &rights })
     }
 
     #[test]
     fn permission_names_the_capability() {
         let error = ProgramError::IOError(io::Error::from_raw_os_error(1));
-        let (exit, text) = why("").attach(&error);
+        let (exit, text) = explain(|w| w.attach(&error));
         assert_eq!(exit, Exit::NotPermitted);
         assert!(text.contains("CAP_BPF and CAP_PERFMON") && text.contains("setcap"), "{text}");
     }
@@ -135,9 +131,18 @@ mod tests {
     #[test]
     fn notrace_and_no_address_are_told_apart() {
         let busy = ProgramError::IOError(io::Error::from_raw_os_error(16));
-        assert!(why("").attach(&busy).1.contains("no tracing site"));
+        assert!(explain(|w| w.attach(&busy)).1.contains("no tracing site"));
         let noent = ProgramError::IOError(io::Error::from_raw_os_error(2));
-        assert!(why("").attach(&noent).1.contains("no address"));
+        assert!(explain(|w| w.attach(&noent)).1.contains("no address"));
+    }
+
+    #[test]
+    fn helper_taken_away_is_noticed() {
+        assert!(lacks_reading_helper(
+            "7: (85) call bpf_probe_read_kernel#113\nprogram of this type cannot use helper bpf_probe_read_kernel#113\n"
+        ));
+        assert!(lacks_reading_helper("unknown func bpf_probe_read_kernel#113\n"));
+        assert!(!lacks_reading_helper("7: (85) call bpf_probe_read_kernel#113\nR1 invalid mem access\n"));
     }
 
     #[test]

@@ -5,7 +5,6 @@ use super::explain::Explain;
 use super::gap::GapTracker;
 use super::news::News;
 use crate::exit::{Exit, ExitError};
-use crate::kernel::caps::Caps;
 use crate::kernel::facts::clock_pair;
 use crate::kernel::hooks::How;
 use crate::kernel::{Facts, Plan, PlannedHook, plan};
@@ -56,6 +55,10 @@ impl Tracer {
     pub fn start(options: Options) -> anyhow::Result<Self> {
         let root = Path::new("/");
         let facts = Facts::read(root)?;
+        // Asked before the kernel is: its answer names nothing.
+        if facts.rights.locked_down() || !facts.rights.missing.is_empty() {
+            return Err(ExitError::new(Exit::NotPermitted, facts.rights.refusal()));
+        }
         let mut plan = plan(&facts.btf, &facts.symbols);
         if options.slots_only {
             plan = plan.slots_only();
@@ -151,7 +154,7 @@ fn attach(plan: &Plan, facts: &Facts, ring_bytes: u32, options: Options) -> anyh
             "this vswap was built without its eBPF programs: build it with `cargo xtask build`",
         ));
     }
-    let why = Explain { caps: Caps::read(Path::new("/")), lockdown: &facts.lockdown };
+    let why = Explain { rights: &facts.rights };
     let wake = u64::from(ring_bytes) / 4;
     let level: u8 = if options.debug { 5 } else { 0 };
     let follow = u8::from(!options.slots_only);

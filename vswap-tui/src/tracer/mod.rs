@@ -9,7 +9,9 @@ mod explain;
 mod gap;
 mod load;
 mod news;
+mod privilege;
 mod ring;
 
 pub use load::{Options, Tracer, probe};
+pub use privilege::drop_all as drop_privileges;
 pub use ring::Drained;

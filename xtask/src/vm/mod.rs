@@ -54,6 +54,9 @@ pub(crate) struct VmArgs {
     /// Size of the swap disk in MiB
     #[arg(long, default_value_t = 512)]
     swap: u64,
+    /// More words for the kernel's command line, e.g. lockdown=confidentiality
+    #[arg(long, value_name = "WORDS", default_value = "")]
+    append: String,
     /// Stream a recording from the guest into the dashboard of the host, while a workload (or --script) runs
     #[arg(long)]
     live: bool,
@@ -80,6 +83,8 @@ pub(crate) struct Guest {
     pub(crate) cpus: u32,
     /// Swap disk in MiB.
     pub(crate) swap: u64,
+    /// More words for the kernel's command line.
+    pub(crate) append: String,
     /// Time after which the run is a failure.
     pub(crate) timeout: Duration,
     /// Show the console while it runs.
@@ -135,6 +140,7 @@ pub(crate) fn run(args: &VmArgs) -> Result<u8> {
         memory: args.memory,
         cpus: args.cpus,
         swap: args.swap,
+        append: args.append.clone(),
         timeout: args.timeout,
         echo: !args.live,
     };

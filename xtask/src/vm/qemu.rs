@@ -12,6 +12,10 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+/// The kernel's command line. Stall detectors get time: emulated CPUs share real ones with everything else here.
+const BOOT_WORDS: &str = "console=ttyS0 panic=-1 oops=panic quiet mitigations=off \
+     rcupdate.rcu_cpu_stall_timeout=120 watchdog_thresh=60";
+
 /// Size of the disk that brings /out back.
 const OUT_BYTES: u64 = 1 << 30;
 
@@ -70,12 +74,7 @@ pub(crate) fn start(guest: &Guest, initramfs: &Path, disks: &Disks, port: Option
     cmd.args(["-monitor", "none", "-serial", "stdio", "-no-reboot"]);
     cmd.args(["-smp", &guest.cpus.to_string(), "-m", &guest.memory.to_string()]);
     cmd.arg("-kernel").arg(&guest.kernel.image).arg("-initrd").arg(initramfs);
-    // Stall detectors get time: emulated CPUs share real ones with everything else here.
-    cmd.args([
-        "-append",
-        "console=ttyS0 panic=-1 oops=panic quiet mitigations=off rcupdate.rcu_cpu_stall_timeout=120 \
-         watchdog_thresh=60",
-    ]);
+    cmd.arg("-append").arg(format!("{BOOT_WORDS} {}", guest.append));
     for disk in [&disks.swap, &disks.out] {
         cmd.arg("-drive").arg(format!("file={},if=virtio,format=raw,cache=unsafe", disk.display()));
     }

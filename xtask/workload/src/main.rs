@@ -12,6 +12,7 @@ mod run;
 mod steps;
 mod sys;
 mod truth;
+mod user;
 
 use anyhow::Result;
 use clap::Parser;
@@ -49,6 +50,15 @@ struct Args {
     /// What to do, in order, e.g. pageout:all,touch-read:0-255,free:400-500,fork,truth
     #[arg(long, default_value = "pageout:all,truth")]
     steps: String,
+    /// Do nothing of that, but run a command as this user
+    #[arg(long, requires = "command")]
+    as_user: Option<u32>,
+    /// The capabilities it keeps, e.g. cap_bpf,cap_perfmon
+    #[arg(long, requires = "as_user", value_delimiter = ',', value_parser = user::capability)]
+    caps: Vec<rustix::thread::CapabilitySet>,
+    /// The command of --as-user
+    #[arg(last = true, requires = "as_user")]
+    command: Vec<String>,
 }
 
 fn setting(text: &str) -> Result<(String, String), String> {
@@ -69,6 +79,9 @@ fn main() -> ExitCode {
 }
 
 fn work(args: &Args) -> Result<()> {
+    if let Some(id) = args.as_user {
+        return user::become_user(id, &args.caps, &args.command);
+    }
     let steps = steps::parse(&args.steps)?;
     let content = pattern::Content { seed: args.seed, pattern: args.pattern, block: args.block };
     let cgroup = args.cgroup.as_ref().map(|dir| cgroup::Cgroup::create(dir, &args.set)).transpose()?;

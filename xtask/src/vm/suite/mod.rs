@@ -61,7 +61,7 @@ pub(crate) fn run_on(kernel: &kernel::Kernel, programs: &Programs, options: &Opt
         for plan in boots.iter_mut().filter(|plan| !plan.name.contains(only.as_str())) {
             plan.scenarios.retain(|s| s.name.contains(only.as_str()));
         }
-        boots.retain(|plan| !plan.scenarios.is_empty());
+        boots.retain(|plan| !plan.scenarios.is_empty() || plan.name.contains(only.as_str()));
         if boots.is_empty() {
             bail!("no boot and no scenario has '{only}' in its name");
         }
@@ -89,10 +89,11 @@ fn run_boot(
     let guest = Guest {
         kernel: kernel.clone(),
         name: format!("{}-{}", kernel.name, plan.name),
-        script: scenario::script(LIB, &plan.scenarios),
+        script: scenario::script(LIB, plan),
         memory: 2000,
         cpus: plan.cpus,
         swap: plan.swap,
+        append: plan.append.to_owned(),
         timeout: TIMEOUT,
         echo: false,
     };

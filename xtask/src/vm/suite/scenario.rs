@@ -54,9 +54,20 @@ pub(crate) struct Boot {
     pub(crate) cpus: u32,
     /// Swap disk, MiB.
     pub(crate) swap: u64,
+    /// More words for the kernel's command line.
+    pub(crate) append: &'static str,
     /// Scenarios in order.
     pub(crate) scenarios: Vec<Scenario>,
+    /// Shell after the scenarios that judges by itself, with the functions of lib.sh.
+    pub(crate) extra: &'static str,
 }
+
+const BOOT: Boot = Boot { name: "", cpus: 2, swap: 512, append: "", scenarios: Vec::new(), extra: "" };
+
+/// Privileges: given up, enough, missing.
+const RIGHTS: &str = include_str!("../../../guest/rights.sh");
+/// A kernel that lets nobody read its memory.
+const LOCKDOWN: &str = include_str!("../../../guest/lockdown.sh");
 
 const CLEAN: Scenario = Scenario {
     name: "",
@@ -144,6 +155,7 @@ pub(crate) fn full() -> Vec<Boot> {
                     ..CLEAN
                 },
             ],
+            ..BOOT
         },
         Boot {
             // More than half full: the allocator takes back cached slots nobody uses while it scans.
@@ -161,6 +173,7 @@ pub(crate) fn full() -> Vec<Boot> {
                 at_least: &[("pswpout", 15000), ("pswpin", 10000)],
                 ..CLEAN
             }],
+            ..BOOT
         },
         Boot {
             name: "four-cpus",
@@ -202,7 +215,10 @@ pub(crate) fn full() -> Vec<Boot> {
                     ..CLEAN
                 },
             ],
+            ..BOOT
         },
+        Boot { name: "rights", extra: RIGHTS, ..BOOT },
+        Boot { name: "lockdown", cpus: 1, append: "lockdown=confidentiality", extra: LOCKDOWN, ..BOOT },
     ]
 }
 
@@ -222,13 +238,14 @@ pub(crate) fn unrecorded() -> Vec<Boot> {
             at_least: &[("zswpout", 1500), ("zswpin", 100), ("swpout_zero", 800)],
             ..CLEAN
         }],
+        ..BOOT
     }]
 }
 
-/// The script of a boot: the functions, then a call for each scenario.
-pub(crate) fn script(lib: &str, scenarios: &[Scenario]) -> String {
+/// The script of a boot: the functions, then a call for each scenario, then its own.
+pub(crate) fn script(lib: &str, boot: &Boot) -> String {
     let mut script = format!("{lib}\n");
-    for s in scenarios {
+    for s in &boot.scenarios {
         let zswap = if s.backing == Backing::Device { "N" } else { "Y" };
         let end = match s.end {
             End::Clean | End::Lossy => "int",
@@ -242,7 +259,8 @@ pub(crate) fn script(lib: &str, scenarios: &[Scenario]) -> String {
         }
         script.push('\n');
     }
-    script.push_str("exit $failed\n");
+    script.push_str(boot.extra);
+    script.push_str("\nexit $failed\n");
     script
 }
 
@@ -266,7 +284,7 @@ mod tests {
     #[test]
     fn script_calls_each_scenario() {
         let boots = full();
-        let text = script("# lib", &boots[0].scenarios);
+        let text = script("# lib", &boots[0]);
         assert!(text.starts_with("# lib\n") && text.ends_with("exit $failed\n"));
         assert!(text.contains("scenario small-ring Y '--ring-size 4096' int '"), "{text}");
         assert!(text.contains("scenario device N '' int '") && text.contains("scenario killed Y '' kill '"));
