@@ -10,6 +10,7 @@
 //! that the kernel passed over was locked; that explains a miss and is not simulated. After a miss the kernel's choice is forced and the comparison goes on. Neither side is repaired.
 
 mod beside;
+mod devices;
 mod judge;
 mod moves;
 mod replay;

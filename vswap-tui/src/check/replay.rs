@@ -4,10 +4,10 @@ use super::moves::{Moves, Place, Side};
 use super::request::{Look, Request, Witness};
 use super::{Agreement, CpuCaches, Invariant};
 use crate::decode::Event;
-use crate::meta::{DeviceInfo, Header, HookState, Update};
+use crate::meta::{Header, HookState};
 use crate::model::cache::Removal;
 use crate::model::policy::SWAP_TABLE;
-use crate::model::{Config, DeviceSpec, End, Flag, Folio, ListId, Model, invariant};
+use crate::model::{Config, End, Flag, Folio, ListId, Model, invariant};
 use rustc_hash::FxHashMap;
 use vswap_common::{Entry, Hook, Kind, flags};
 
@@ -17,13 +17,6 @@ const MAX_THREADS: usize = 16_384;
 /// their cost per event is bounded.
 const INVARIANTS_EVERY: u64 = 200_000;
 const EVENTS_PER_SLOT: u64 = 4;
-/// `SWP_*` bits (include/linux/swap.h; the numbers have been the same since 4.x).
-const SWP_SOLIDSTATE: u16 = 1 << 4;
-const SWP_BLKDEV: u16 = 1 << 6;
-const SWP_PAGE_DISCARD: u16 = 1 << 10;
-const SWP_SYNCHRONOUS_IO: u16 = 1 << 12;
-/// Slots of all devices that the model follows; as many as the slot map does. A larger device is not followed.
-const MAX_SLOTS: u64 = 64 << 20;
 /// `-EAGAIN` and `-EINVAL`: the folio was too large to begin with, no slot was looked for.
 const NOT_LOOKED: [i32; 2] = [-11, -22];
 
@@ -46,9 +39,9 @@ pub struct Checker {
     /// Records were lost: from here on the model has to learn the lists again.
     pub(super) lost: bool,
     /// Devices used before their priority was told, by swap type.
-    used_untold: u32,
+    pub(super) used_untold: u32,
     /// Devices whose priority was told.
-    told: u32,
+    pub(super) told: u32,
 }
 
 impl Checker {
@@ -82,47 +75,6 @@ impl Checker {
         };
         checker.found_in_use(&header.devices);
         checker
-    }
-
-    /// Devices that were in use when recording began: their lists and slots are not known, their sizes are.
-    fn found_in_use(&mut self, devices: &[DeviceInfo]) {
-        let mut devices: Vec<_> = devices.iter().filter(|info| !info.r#virtual && info.pages > 0).collect();
-        devices.sort_by_key(|info| info.dev);
-        let mut unused = Vec::new();
-        for info in devices {
-            if info.pages > MAX_SLOTS {
-                continue;
-            }
-            let spec = DeviceSpec { priority: info.prio, ..DeviceSpec::block(info.pages + 1) };
-            // Swap types are given out from the lowest on.
-            while let Ok(dev) = self.model.swapon(&spec)
-                && dev < info.dev
-            {
-                unused.push(dev);
-            }
-            self.told |= 1 << (info.dev & 31);
-        }
-        for dev in unused {
-            let _ = self.model.swapoff(dev);
-        }
-        self.model.clear_steps();
-    }
-
-    /// Takes in news: priorities of devices, which swapon does not tell yet.
-    pub fn update(&mut self, update: &Update) {
-        for info in update.devices.iter().filter(|info| !info.r#virtual) {
-            let bit = 1u32 << (info.dev & 31);
-            if self.told & bit != 0 {
-                continue;
-            }
-            self.told |= bit;
-            let differs = self.model.device(info.dev).is_some_and(|dev| dev.priority != info.prio);
-            self.model.set_priority(info.dev, info.prio);
-            // Until now the devices were tried in another order than the kernel's.
-            if differs && self.used_untold != 0 && self.model.devices().count() > 1 {
-                self.result.from_swapon = false;
-            }
-        }
     }
 
     /// Takes in one event.
@@ -173,7 +125,7 @@ impl Checker {
     }
 
     /// Clusters that workers of `which` devices still hold go back to their lists.
-    fn put_back(&mut self, which: impl Fn(u8) -> bool) {
+    pub(super) fn put_back(&mut self, which: impl Fn(u8) -> bool) {
         for (d, c) in self.held.extract_if(.., |(d, _)| which(*d)) {
             self.model.relocate_full(d, c);
         }
@@ -209,42 +161,6 @@ impl Checker {
         self.put_back(|_| true);
         self.check_invariants();
         self.agreement()
-    }
-
-    fn swap_on(&mut self, e: &Event) {
-        let max = e.entry.off();
-        // Which pages are bad is not in the trace: a device with any is followed from a cold start.
-        if e.arg + 1 != max {
-            self.result.from_swapon = false;
-        }
-        let slots: u64 = self.model.devices().map(|(_, dev)| dev.max).sum();
-        if slots.saturating_add(max) > MAX_SLOTS {
-            self.result.from_swapon = false;
-            return self.fault();
-        }
-        let spec = DeviceSpec {
-            block_device: e.flags & SWP_BLKDEV != 0,
-            solid_state: e.flags & SWP_SOLIDSTATE != 0,
-            synchronous: e.flags & SWP_SYNCHRONOUS_IO != 0,
-            page_discard: e.flags & SWP_PAGE_DISCARD != 0,
-            ..DeviceSpec::block(max)
-        };
-        match self.model.swapon(&spec) {
-            Ok(dev) if dev == e.entry.dev() => {}
-            _ => self.fault(),
-        }
-        self.told &= !(1 << e.entry.dev());
-        self.used_untold &= !(1 << e.entry.dev());
-    }
-
-    fn swap_off(&mut self, dev: u8) {
-        self.put_back(|held| held == dev);
-        self.check_invariants();
-        if self.model.swapoff(dev).is_err() {
-            self.fault();
-        }
-        self.model.clear_steps();
-        self.moves.forget_device(dev);
     }
 
     fn begin(&mut self, e: &Event) {
@@ -420,7 +336,7 @@ impl Checker {
         self.moved((d, c), Side::Kernel, Place::new(flag, e.order), e.ts);
     }
 
-    fn fault(&mut self) {
+    pub(super) fn fault(&mut self) {
         self.result.faults += 1;
     }
 
