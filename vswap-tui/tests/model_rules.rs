@@ -211,3 +211,18 @@ fn clusters_without_thp_swap() {
     assert_eq!(model.cluster_state(p, 0), Some((Flag::Full, 0, 256)));
     assert_eq!(model.cluster_state(p, 1), Some((Flag::Frag, 0, 1)));
 }
+
+/// Priorities told after swapon, in any order, give the avail list that `swapon` itself would have made.
+#[test]
+fn priorities_told_late_put_devices_where_they_belong() {
+    for order in [[0u8, 1, 2], [2, 1, 0], [1, 0, 2]] {
+        let mut bed = plain();
+        for _ in 0..3 {
+            bed.swapon(&DeviceSpec::block(1024));
+        }
+        for d in order {
+            bed.model.set_priority(d, [3, 7, 3][usize::from(d)]);
+        }
+        assert_eq!(bed.model.avail(), [1, 0, 2], "told in the order {order:?}");
+    }
+}

@@ -18,6 +18,28 @@ until_true() {
     done
 }
 
+# size MODE KIB: large folios of this size always, madvise or never.
+size() { echo "$1" > "/sys/kernel/mm/transparent_hugepage/hugepages-${2}kB/enabled"; }
+# zram N SIZE, zram_off N: a device in memory, made and taken back.
+zram() {
+    [ -b "/dev/zram$1" ] || cat /sys/class/zram-control/hot_add > /dev/null
+    echo "$2" > "/sys/block/zram$1/disksize"
+}
+zram_off() { echo 1 > "/sys/block/zram$1/reset"; }
+
+# One device a line: `PATH [PRIORITY]`.
+devices=/dev/vda
+devices_on() {
+    echo "$devices" | while read -r path priority; do
+        mkswap "$path" > /dev/null && vswap-workload --swapon "$path" ${priority:+--priority "$priority"} || return 1
+    done
+}
+devices_off() {
+    echo "$devices" | while read -r path priority; do
+        until_true 100 swapoff "$path" || return 1
+    done
+}
+
 recording() { grep -q 'recording to' "$1/record.err" || ! kill -0 "$recorder" 2> /dev/null; }
 # `vswap live` says nothing once it runs: its hooks are attached when their links are open.
 attached() {
@@ -60,9 +82,17 @@ snapshot() {
     return 0
 }
 
+# The recorder is asked to end, and does.
+wait_for_end() {
+    kill -INT $recorder
+    until_true 60 gone $recorder || kill -9 $recorder
+    wait $recorder
+    echo $? > "$1/record.rc"
+}
+
 # scenario NAME ZSWAP RECORD_ARGS END WORKER...
 #   ZSWAP: Y or N. END: int (clean end), kill (kill -9 while the load runs), live (`vswap live --check` instead of a
-#   recorder, clean end), none (no recorder at all).
+#   recorder, clean end), off (swapoff while the load runs, then a clean end), none (no recorder at all).
 #   WORKER: 'OPTIONS|STEPS' of vswap-workload. Workers run at the same time and tell the truth together, when all
 #   have done their steps and the kernel has come to rest.
 scenario() {
@@ -93,7 +123,7 @@ scenario() {
             return
         fi
     fi
-    mkswap /dev/vda > /dev/null && swapon /dev/vda || { fail "$name: swapon"; return; }
+    devices_on || { fail "$name: swapon"; return; }
     local count=0
     workers=
     for worker in "$@"; do
@@ -104,6 +134,21 @@ scenario() {
         workers="$workers $!"
         count=$((count + 1))
     done
+    if [ "$end" = off ]; then
+        sleep 4
+        snapshot "$dir/during"
+        devices_off || fail "$name: swapoff under load"
+        # shellcheck disable=SC2086 # words are wanted
+        kill $workers
+        wait_for_end "$dir"
+        snapshot "$dir/after"
+        cat /proc/swaps > "$dir/swaps.end"
+        # They were ended before they could tell anything.
+        rm "$dir"/truth.*
+        rmdir /sys/fs/cgroup/*/ 2> /dev/null
+        echo "VSWAP-SCENARIO-END $name"
+        return
+    fi
     if [ "$end" = kill ]; then
         sleep 5
         kill -9 $recorder
@@ -117,17 +162,14 @@ scenario() {
     until_true 60 still || fail "$name: the kernel does not come to rest after the truth"
     snapshot "$dir/after"
     if [ "$end" = int ] || [ "$end" = live ]; then
-        kill -INT $recorder
-        until_true 60 gone $recorder || kill -9 $recorder
-        wait $recorder
-        echo $? > "$dir/record.rc"
+        wait_for_end "$dir"
     fi
     cat /proc/swaps > "$dir/swaps.end"
     touch "$sync/end"
     for pid in $workers; do
         wait "$pid" || fail "$name: a worker failed: $(cat "$dir"/worker.*.err)"
     done
-    swapoff /dev/vda || fail "$name: swapoff"
+    [ "$end" = off ] || devices_off || fail "$name: swapoff"
     rmdir /sys/fs/cgroup/*/ 2> /dev/null
     echo "VSWAP-SCENARIO-END $name"
 }

@@ -4,6 +4,8 @@ use super::replay::Checker;
 use crate::decode::Event;
 use crate::meta::{DeviceInfo, Update};
 use crate::model::DeviceSpec;
+use crate::model::device::DEFAULT_PRIORITY;
+use vswap_common::slot::MAX_DEVICES;
 
 /// `SWP_*` bits (include/linux/swap.h; the numbers have been the same since 4.x).
 const SWP_SOLIDSTATE: u16 = 1 << 4;
@@ -30,7 +32,7 @@ impl Checker {
             {
                 unused.push(dev);
             }
-            self.told |= 1 << (info.dev & 31);
+            self.priorities[usize::from(info.dev) % MAX_DEVICES] = Some(info.prio);
         }
         for dev in unused {
             let _ = self.model.swapoff(dev);
@@ -38,14 +40,13 @@ impl Checker {
         self.model.clear_steps();
     }
 
-    /// Takes in news: priorities of devices, which swapon does not tell yet.
+    /// Takes in news: priorities of devices, which swapon does not tell yet. They may come before its record or after.
     pub fn update(&mut self, update: &Update) {
         for info in update.devices.iter().filter(|info| !info.r#virtual) {
-            let bit = 1u32 << (info.dev & 31);
-            if self.told & bit != 0 {
+            let told = &mut self.priorities[usize::from(info.dev) % MAX_DEVICES];
+            if told.replace(info.prio).is_some() {
                 continue;
             }
-            self.told |= bit;
             let differs = self.model.device(info.dev).is_some_and(|dev| dev.priority != info.prio);
             self.model.set_priority(info.dev, info.prio);
             // Until now the devices were tried in another order than the kernel's.
@@ -71,13 +72,13 @@ impl Checker {
             solid_state: e.flags & SWP_SOLIDSTATE != 0,
             synchronous: e.flags & SWP_SYNCHRONOUS_IO != 0,
             page_discard: e.flags & SWP_PAGE_DISCARD != 0,
+            priority: self.priorities[usize::from(e.entry.dev())].unwrap_or(DEFAULT_PRIORITY),
             ..DeviceSpec::block(max)
         };
         match self.model.swapon(&spec) {
             Ok(dev) if dev == e.entry.dev() => {}
             _ => self.fault(),
         }
-        self.told &= !(1 << e.entry.dev());
         self.used_untold &= !(1 << e.entry.dev());
     }
 
@@ -87,6 +88,7 @@ impl Checker {
         if self.model.swapoff(dev).is_err() {
             self.fault();
         }
+        self.priorities[usize::from(dev) % MAX_DEVICES] = None;
         self.model.clear_steps();
         self.moves.forget_device(dev);
     }

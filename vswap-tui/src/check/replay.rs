@@ -9,6 +9,7 @@ use crate::model::cache::Removal;
 use crate::model::policy::SWAP_TABLE;
 use crate::model::{Config, End, Flag, Folio, ListId, Model, invariant};
 use rustc_hash::FxHashMap;
+use vswap_common::slot::MAX_DEVICES;
 use vswap_common::{Entry, Hook, Kind, flags};
 
 /// Threads with an open request that are remembered; more than a machine has at one time.
@@ -40,8 +41,8 @@ pub struct Checker {
     pub(super) lost: bool,
     /// Devices used before their priority was told, by swap type.
     pub(super) used_untold: u32,
-    /// Devices whose priority was told.
-    pub(super) told: u32,
+    /// Priorities told, by swap type.
+    pub(super) priorities: [Option<i32>; MAX_DEVICES],
 }
 
 impl Checker {
@@ -71,7 +72,7 @@ impl Checker {
             events: 0,
             lost: false,
             used_untold: 0,
-            told: 0,
+            priorities: [None; MAX_DEVICES],
         };
         checker.found_in_use(&header.devices);
         checker
@@ -193,7 +194,8 @@ impl Checker {
 
     fn allocated(&mut self, e: &Event) {
         let mut request = self.requests.remove(&e.tid).filter(|r| !r.told).unwrap_or_default();
-        self.used_untold |= !self.told & 1 << e.entry.dev();
+        let told = self.priorities[usize::from(e.entry.dev())].is_some();
+        self.used_untold |= u32::from(!told) << e.entry.dev();
         let folio = Folio { pfn: self.pfn(), order: e.order, memcg: 0 };
         let mut witness = Witness { took: Some(e.entry), reclaimed: &request.reclaimed };
         let outcome = self.model.alloc_folio(e.cpu.into(), folio, &mut witness);

@@ -250,6 +250,23 @@ fn a_priority_told_after_the_device_was_used_makes_it_a_cold_start() {
 }
 
 #[test]
+fn a_priority_told_before_its_swapon_record_holds_from_the_start() {
+    let device = |dev, prio| crate::meta::DeviceInfo { dev, prio, pages: MAX - 1, ..Default::default() };
+    let mut kernel = Kernel::new();
+    kernel.tell(Kind::SwapOn, Entry::new(1, MAX), 0, 0, 0);
+    kernel.events.last_mut().unwrap().arg = MAX - 1;
+    kernel.tell(Kind::AllocBegin, Entry(0), 0, 0, 0);
+    kernel.tell(Kind::Isolate, Entry::new(1, 0), 1, 0, 0);
+    kernel.events.last_mut().unwrap().val = 2;
+    kernel.tell(Kind::Alloc, Entry::new(1, 1), 1, 0, 0);
+    let mut checker = Checker::new(&header());
+    checker.update(&crate::meta::Update { devices: vec![device(1, 9)], ..Default::default() });
+    kernel.events.iter().for_each(|e| checker.apply(e));
+    let result = checker.finish();
+    assert_eq!((result.allocations, result.agreed), (1, 1), "{:?}", result.first_divergence);
+}
+
+#[test]
 fn devices_found_in_use_are_learnt_as_a_cold_start() {
     let device =
         |dev| crate::meta::DeviceInfo { dev, prio: -1, pages: MAX - 1, used: 9, ..Default::default() };

@@ -73,6 +73,8 @@ pub struct Device {
     pub discard_queued: bool,
     /// Priority.
     pub priority: i32,
+    /// Number of the enabling that put it where it is among its equals.
+    pub enabled: u32,
     /// Offsets are below this.
     pub max: u64,
     /// Usable slots.

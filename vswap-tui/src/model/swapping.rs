@@ -29,7 +29,9 @@ impl Model {
 
     /// Counts the device in and puts it on both lists (`_enable_swap_info`).
     fn enable(&mut self, d: u8) {
+        let last = self.devices.iter().map(|dev| dev.enabled).max().unwrap_or(0);
         let dev = self.dev_mut(d);
+        dev.enabled = last + 1;
         dev.writeok = true;
         dev.off_avail = dev.inuse >= dev.pages;
         let (pages, room, priority) = (dev.pages as i64, !dev.off_avail, dev.priority);
@@ -42,18 +44,22 @@ impl Model {
         }
     }
 
-    /// A priority that became known after `swapon`: the device goes behind its new equals.
+    /// A priority that became known after `swapon`, before anything was allocated: the device goes among its equals
+    /// where it would be if it had been told at once.
     pub fn set_priority(&mut self, d: u8, priority: i32) {
         if self.device(d).is_none_or(|dev| dev.virt || dev.priority == priority) {
             return;
         }
         self.dev_mut(d).priority = priority;
-        if let Some(at) = self.active.iter().position(|&x| x == d) {
-            self.active.remove(at);
-            let at = self.active.iter().position(|&x| self.dev(x).priority < priority);
-            self.active.insert(at.unwrap_or(self.active.len()), d);
+        let order = |dev: &Device| (std::cmp::Reverse(dev.priority), dev.enabled);
+        for list in [&mut self.active, &mut self.avail] {
+            if let Some(at) = list.iter().position(|&x| x == d) {
+                list.remove(at);
+                let mine = order(&self.devices[d as usize]);
+                let at = list.iter().position(|&x| order(&self.devices[x as usize]) > mine);
+                list.insert(at.unwrap_or(list.len()), d);
+            }
         }
-        self.rotate(d);
     }
 
     /// First part of `swapoff`: no more allocation on the device (`del_from_avail_list`, counters).

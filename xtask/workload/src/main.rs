@@ -14,7 +14,7 @@ mod sys;
 mod truth;
 mod user;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Parser;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -50,6 +50,12 @@ struct Args {
     /// What to do, in order, e.g. pageout:all,touch-read:0-255,free:400-500,fork,truth
     #[arg(long, default_value = "pageout:all,truth")]
     steps: String,
+    /// Do nothing of that, but switch this swap device on, with --priority if given (busybox cannot)
+    #[arg(long, value_name = "DEVICE")]
+    swapon: Option<PathBuf>,
+    /// Priority of --swapon
+    #[arg(long, requires = "swapon")]
+    priority: Option<u16>,
     /// Do nothing of that, but run a command as this user
     #[arg(long, requires = "command")]
     as_user: Option<u32>,
@@ -81,6 +87,9 @@ fn main() -> ExitCode {
 fn work(args: &Args) -> Result<()> {
     if let Some(id) = args.as_user {
         return user::become_user(id, &args.caps, &args.command);
+    }
+    if let Some(device) = &args.swapon {
+        return sys::swapon(device, args.priority).with_context(|| format!("swapon {}", device.display()));
     }
     let steps = steps::parse(&args.steps)?;
     let content = pattern::Content { seed: args.seed, pattern: args.pattern, block: args.block };

@@ -1,9 +1,12 @@
-//! The only unsafe code: a mapping, advice about it, and a child process.
+//! The only unsafe code: a mapping, advice about it, a child process, swapon.
 //!
-//! The standard library has no mmap, madvise, mincore or fork; nothing here leaves a raw pointer outside.
+//! The standard library has no mmap, madvise, mincore, fork or swapon; nothing here leaves a raw pointer outside.
 
 use crate::pattern::PAGE;
+use std::ffi::CString;
 use std::io::{Error, Result};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::ptr;
 
 /// Huge pages need their alignment, and a kernel that uses them gives none by itself for small mappings.
@@ -137,6 +140,21 @@ pub(crate) fn fork_sleeper() -> Result<i32> {
             }
         }
         pid => Ok(pid),
+    }
+}
+
+/// `SWAP_FLAG_PREFER` and `SWAP_FLAG_PRIO_MASK` of include/uapi (linux/swap.h), which libc does not name.
+const SWAP_FLAG_PREFER: i32 = 0x8000;
+const SWAP_FLAG_PRIO_MASK: i32 = 0x7fff;
+
+/// swapon(2), with a priority if one is given.
+pub(crate) fn swapon(device: &Path, priority: Option<u16>) -> Result<()> {
+    let device = CString::new(device.as_os_str().as_bytes())?;
+    let prefer = priority.map_or(0, |p| SWAP_FLAG_PREFER | i32::from(p) & SWAP_FLAG_PRIO_MASK);
+    // SAFETY: a path that ends in a zero byte and lives through the call; the kernel reads nothing else.
+    match unsafe { libc::swapon(device.as_ptr(), prefer) } {
+        0 => Ok(()),
+        _ => Err(Error::last_os_error()),
     }
 }
 

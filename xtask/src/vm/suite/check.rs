@@ -19,6 +19,9 @@ pub(crate) fn load(scenario: &Scenario, kernel: &Kernel) -> Vec<String> {
             bad.push(format!("the load is too weak: {name} rose by {have}, wanted at least {least}"));
         }
     }
+    if scenario.end == End::Swapoff {
+        return bad;
+    }
     let used: u64 = kernel.used.iter().map(|(_, pages)| pages).sum();
     let told = kernel.truth.len() as u64 + kernel.summaries.iter().map(|s| s.shared_swapped).sum::<u64>();
     let present: u64 = kernel.summaries.iter().map(|s| s.present + s.freed).sum();
@@ -61,6 +64,16 @@ pub(crate) fn trace(scenario: &Scenario, kernel: &Kernel, vswap: &Vswap) -> Vec<
             bad.equal("exit code of vswap report", i64::from(vswap.report_code), 5);
             bad.positive("events", vswap.number("/events"));
             bad.that(!vswap.slots.is_empty(), || "vswap slots lists nothing of what was whole".to_owned());
+        }
+        End::Swapoff => {
+            bad.equal("exit code of vswap record", i64::from(vswap.record_code), 0);
+            bad.number("lost", vswap.number("/lost"), 0);
+            bad.that(vswap.slots.is_empty(), || format!("slots after swapoff: {}", some(&vswap.slots)));
+            let used = vswap.number("/devices/0/used");
+            bad.number("used of the device that went", used, 0);
+            let alloc = vswap.number("/totals/alloc").unwrap_or(0);
+            bad.number("slots freed, of those allocated", vswap.number("/totals/free"), alloc);
+            model(vswap, &mut bad);
         }
         End::Live => {
             bad.equal("exit code of vswap live", i64::from(vswap.record_code), 0);
@@ -145,7 +158,7 @@ fn demanded(backing: Backing, kind: &str, slot: &Slot) -> bool {
         ("zero", _) => slot.backend == "zero",
         // The workload's own memory; locked, so hardly any.
         ("other", _) => slot.backend != "none",
-        (_, Backing::Zswap) => slot.backend == "zswap",
+        (_, Backing::Zswap | Backing::Memory) => slot.backend == "zswap",
         (_, Backing::Device) => slot.backend == "phys",
         (_, Backing::Writeback) => slot.backend == "zswap" || slot.backend == "phys",
     }
@@ -170,6 +183,11 @@ fn backends(scenario: &Scenario, kernel: &Kernel, vswap: &Vswap, bad: &mut Check
     let count = |backend: &str| vswap.slots.iter().filter(|s| s.backend == backend).count() as u64;
     if scenario.backing == Backing::Writeback {
         bad.that(count("phys") > 0, || "no slot is on the device although zswap was written back".to_owned());
+    }
+    if scenario.backing == Backing::Memory {
+        let memory = vswap.slots.iter().filter(|s| s.backend == "folio" && s.cached).count();
+        bad.that(memory > 0, || "no page stayed in memory although nothing would take it".to_owned());
+        bad.number("totals.pswpout of the report", vswap.number("/totals/pswpout"), 0);
     }
     // Shared pages by content: those not in memory, as slots that no pagemap line explains.
     let mut away: BTreeMap<&str, u64> = BTreeMap::new();
