@@ -149,8 +149,11 @@ pub struct HookTotals {
     pub fault: u64,
     /// Calls given up on a full map.
     pub map_full: u64,
-    /// Calls the kernel skipped because the program was already running on that CPU.
+    /// Calls the kernel skipped because the program, or another kprobe, was already running on that CPU.
     pub recursion_misses: u64,
+    /// Runs of the program as the kernel counts them; 0 unless `kernel.bpf_stats_enabled` is 1. Of a hook that has
+    /// one record to each call: the sum of all others but `recursion_misses`.
+    pub runs: u64,
 }
 
 impl HookTotals {

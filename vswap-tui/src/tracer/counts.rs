@@ -1,70 +1,101 @@
-//! Counters of the programs: records emitted, lost, faulted, and runs the kernel skipped.
+//! Counters of the programs: records emitted, lost, faulted, and calls that the kernel did not hand to them.
 
+use super::fdinfo;
 use crate::meta::HookTotals;
 use anyhow::Context;
 use aya::Ebpf;
 use aya::maps::{MapData, PerCpuArray};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+use vswap_common::hook::HOOKS;
 use vswap_common::{Hook, HookCounts};
 
 /// Words of [`HookCounts`]: the map's value as plain integers.
 const WORDS: usize = size_of::<HookCounts>() / 8;
 
-/// The counter map and where to read recursion misses.
+/// The counter map and where to read what the kernel skipped.
 pub(super) struct Counters {
     counts: PerCpuArray<MapData, [u64; WORDS]>,
+    /// Descriptors of the links that tell what their kprobe missed.
+    links: [Option<RawFd>; HOOKS],
+    /// What the links said last; they are gone when the books are closed.
+    missed: [u64; HOOKS],
 }
 
 impl Counters {
+    /// Opens the counters of programs that are attached. Call [`Counters::close_links`] before the links are dropped.
     pub(super) fn open(ebpf: &mut Ebpf) -> anyhow::Result<Self> {
         let map =
             ebpf.take_map("COUNTS").context("the eBPF object has no counters: built from another version")?;
-        Ok(Self { counts: PerCpuArray::try_from(map).context("open the counters")? })
+        let counts = PerCpuArray::try_from(map).context("open the counters")?;
+        let counting = fdinfo::counting_links();
+        let mut links = [None; HOOKS];
+        for hook in Hook::ALL {
+            let program = number(ebpf, *hook, "prog_id");
+            let link = counting.iter().find(|(_, id)| program == Some(*id));
+            links[*hook as usize] = link.map(|(fd, _)| *fd);
+        }
+        Ok(Self { counts, links, missed: [0; HOOKS] })
     }
 
     /// Totals by hook over all CPUs, in the order of [`Hook`]. A hook that never attached has zeroes.
     ///
     /// Not for every second: while a system call reads a map, the kernel skips kprobe programs on that CPU, so looking
     /// would itself lose records.
-    pub(super) fn totals(&self, ebpf: &Ebpf) -> Vec<HookTotals> {
-        let of = |(i, hook): (usize, &Hook)| {
-            let mut sum = HookCounts::default();
-            if let Ok(values) = self.counts.get(&(i as u32), 0) {
-                for [emitted, lost, fault, map_full, skipped] in values.iter().copied() {
-                    sum.add(&HookCounts { emitted, lost, fault, map_full, skipped });
-                }
-            }
-            HookTotals {
-                hook: hook.program().to_owned(),
-                emitted: sum.emitted,
-                lost: sum.lost,
-                fault: sum.fault,
-                map_full: sum.map_full,
-                recursion_misses: sum.skipped + recursion_misses(ebpf, *hook),
-            }
-        };
-        Hook::ALL.iter().enumerate().map(of).collect()
+    ///
+    /// # Errors
+    /// If the kernel does not hand out the counters: losses would go unseen.
+    pub(super) fn totals(&self, ebpf: &Ebpf) -> anyhow::Result<Vec<HookTotals>> {
+        Hook::ALL.iter().map(|hook| self.totals_of(ebpf, *hook)).collect()
+    }
+
+    fn totals_of(&self, ebpf: &Ebpf, hook: Hook) -> anyhow::Result<HookTotals> {
+        let mut sum = HookCounts::default();
+        let values = self.counts.get(&(hook as u32), 0).context("read the counters of the hooks")?;
+        for [emitted, lost, fault, map_full, skipped] in values.iter().copied() {
+            sum.add(&HookCounts { emitted, lost, fault, map_full, skipped });
+        }
+        Ok(HookTotals {
+            hook: hook.program().to_owned(),
+            emitted: sum.emitted,
+            lost: sum.lost,
+            fault: sum.fault,
+            map_full: sum.map_full,
+            recursion_misses: sum.skipped + self.unseen_by(ebpf, hook),
+            runs: number(ebpf, hook, "run_cnt").unwrap_or(0),
+        })
+    }
+
+    /// Calls of all hooks that the kernel skipped and nothing else tells. Reads no map.
+    pub(super) fn unseen(&self, ebpf: &Ebpf) -> u64 {
+        Hook::ALL.iter().map(|hook| self.unseen_by(ebpf, *hook)).sum()
+    }
+
+    /// Calls that the kernel did not hand to the program: because it, or for a kprobe any other, was already running
+    /// on that CPU (`recursion_misses`), or because another kprobe was being handled there (`missed`, the kprobe's
+    /// `nmissed`). Of a hook with two copies they lose nothing unless both were skipped, which the programs notice
+    /// and count themselves.
+    fn unseen_by(&self, ebpf: &Ebpf, hook: Hook) -> u64 {
+        if hook.second().is_some() {
+            return 0;
+        }
+        number(ebpf, hook, "recursion_misses").unwrap_or(0) + self.missed_by(hook)
+    }
+
+    fn missed_by(&self, hook: Hook) -> u64 {
+        let now = self.links[hook as usize].and_then(|fd| fdinfo::number(fd, "missed"));
+        now.unwrap_or(self.missed[hook as usize])
+    }
+
+    /// To be called just before the links are dropped: keeps what only they can tell.
+    pub(super) fn close_links(&mut self) {
+        for hook in Hook::ALL {
+            self.missed[*hook as usize] = self.missed_by(*hook);
+            self.links[*hook as usize] = None;
+        }
     }
 }
 
-/// Calls of all hooks that the kernel skipped and nothing else tells. Reads no map.
-pub(super) fn all_recursion_misses(ebpf: &Ebpf) -> u64 {
-    Hook::ALL.iter().map(|hook| recursion_misses(ebpf, *hook)).sum()
-}
-
-/// Calls that the kernel skipped. Of a hook with two copies they lose nothing unless both were skipped, which the
-/// programs notice and count themselves.
-fn recursion_misses(ebpf: &Ebpf, hook: Hook) -> u64 {
-    match hook.second() {
-        Some(_) => 0,
-        None => skipped(ebpf, hook.program()).unwrap_or(0),
-    }
-}
-
-/// Runs of a program that the kernel skipped because it, or for a kprobe any other, was already running on that CPU;
-/// told in fdinfo.
-fn skipped(ebpf: &Ebpf, name: &str) -> Option<u64> {
-    let fd = ebpf.program(name)?.fd().ok()?.as_fd().as_raw_fd();
-    let text = std::fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).ok()?;
-    text.lines().find_map(|l| l.strip_prefix("recursion_misses:"))?.trim().parse().ok()
+/// What fdinfo says about the program of `hook`; `None` if it is not loaded.
+fn number(ebpf: &Ebpf, hook: Hook, name: &str) -> Option<u64> {
+    fdinfo::number(ebpf.program(hook.program())?.fd().ok()?.as_fd().as_raw_fd(), name)
 }

@@ -6,6 +6,7 @@
 
 mod counts;
 mod explain;
+mod fdinfo;
 mod gap;
 mod load;
 mod news;

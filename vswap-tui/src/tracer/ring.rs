@@ -1,6 +1,5 @@
 //! Draining the ring: raw bytes to records, gaps in sequence, news beside them.
 
-use super::counts::all_recursion_misses;
 use super::load::Tracer;
 use crate::kernel::facts::clock_pair;
 use crate::meta::{HookTotals, Trailer, Update};
@@ -59,8 +58,7 @@ impl Tracer {
         if let Some(logger) = &mut self.logger {
             logger.flush();
         }
-        self.tell(out);
-        Ok(())
+        self.tell(out)
     }
 
     fn take(&mut self, records: &mut Vec<Record>) {
@@ -77,7 +75,7 @@ impl Tracer {
         }
     }
 
-    fn tell(&mut self, out: &mut Drained) {
+    fn tell(&mut self, out: &mut Drained) -> anyhow::Result<()> {
         let cgroups = self.news.cgroups();
         let now = Instant::now();
         let mut hooks = Vec::new();
@@ -86,22 +84,24 @@ impl Tracer {
             let lost = self.lost();
             if lost != out.lost_then {
                 out.lost_then = lost;
-                hooks = self.counters.totals(&self.ebpf);
+                hooks = self.counters.totals(&self.ebpf)?;
             }
         }
         let devices = self.news.devices();
         if !(cgroups.is_empty() && devices.is_empty() && hooks.is_empty()) {
             out.updates.push(Update { devices, cgroups, hooks });
         }
+        Ok(())
     }
 
     /// Records lost so far, as far as known without reading the counters.
     pub fn lost(&self) -> u64 {
-        self.gaps.told() + all_recursion_misses(&self.ebpf)
+        self.gaps.told() + self.counters.unseen(&self.ebpf)
     }
 
     /// Detaches every hook. Records already in the ring stay there: call [`Tracer::drain`] until it brings none.
     pub fn detach(&mut self) {
+        self.counters.close_links();
         self.links.clear();
     }
 
@@ -125,7 +125,7 @@ impl Tracer {
             }
             each(&out)?;
         }
-        let hooks = self.counters.totals(&self.ebpf);
+        let hooks = self.counters.totals(&self.ebpf)?;
         let clock = clock_pair();
         let lost: u64 = hooks.iter().map(HookTotals::missing).sum();
         out.records.extend(self.gaps.rest(lost, clock.monotonic_ns));

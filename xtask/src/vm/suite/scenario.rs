@@ -74,6 +74,8 @@ const BOOT: Boot = Boot { name: "", cpus: 2, swap: 512, append: "", scenarios: V
 
 /// Privileges: given up, enough, missing.
 const RIGHTS: &str = include_str!("../../../guest/rights.sh");
+/// What was lost, against the kernel's own counts of calls and runs.
+const LOSSES: &str = include_str!("../../../guest/losses.sh");
 /// A kernel that lets nobody read its memory.
 const LOCKDOWN: &str = include_str!("../../../guest/lockdown.sh");
 
@@ -310,6 +312,7 @@ pub(crate) fn full() -> Vec<Boot> {
             ..BOOT
         },
         Boot { name: "rights", extra: RIGHTS, ..BOOT },
+        Boot { name: "losses", cpus: 4, extra: LOSSES, ..BOOT },
         Boot { name: "lockdown", cpus: 1, append: "lockdown=confidentiality", extra: LOCKDOWN, ..BOOT },
     ]
 }
