@@ -111,4 +111,10 @@ refused perfmon-only 'lacks CAP_BPF' CAP_PERFMON '--caps cap_perfmon'
 refused bpf-only 'lacks CAP_PERFMON' CAP_BPF '--caps cap_bpf'
 vswap-workload --as-user 1000 -- vswap doctor --json > $out/doctor.json || fail "rights doctor: $?"
 grep -q '"CAP_BPF"' $out/doctor.json || fail "rights doctor: names no capability"
+# The ladder: without privileges only totals are known, with them nearly everything is seen.
+grep -q '"state": "seen"' $out/doctor.json && fail "rights doctor: sees without privileges"
+grep -q '"zswpout in /proc/vmstat"' $out/doctor.json || fail "rights doctor: knows no totals"
+vswap doctor --json > $out/doctor-root.json || fail "rights doctor as root: $?"
+vswap doctor > $out/doctor-root.txt
+[ "$(grep -c '"state": "seen"' $out/doctor-root.json)" -ge 16 ] || fail "rights doctor: $(grep -A1 '"state"' $out/doctor-root.txt)"
 [ "$(hooked)" -eq "$before" ] || fail "rights: hooks left in the kernel"

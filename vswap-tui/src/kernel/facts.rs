@@ -22,6 +22,8 @@ pub struct Facts {
     pub symbols: Symbols,
     /// What this process may do, and what settings forbid.
     pub rights: Rights,
+    /// The kernel has kprobes that a program can be attached to.
+    pub kprobes: bool,
     /// Lines of `/proc/swaps`.
     pub swaps: Vec<SwapLine>,
 }
@@ -71,6 +73,7 @@ impl Facts {
             },
             symbols: Symbols::parse(&text("proc/kallsyms")),
             rights: Rights::read(root),
+            kprobes: root.join("sys/bus/event_source/devices/kprobe").is_dir(),
             swaps: read_swaps(root),
             btf,
         })

@@ -2,8 +2,10 @@
 
 pub mod btf;
 pub mod caps;
+pub mod counters;
 pub mod facts;
 pub mod hooks;
+pub mod ladder;
 pub mod layout;
 pub mod plan;
 pub mod symbols;

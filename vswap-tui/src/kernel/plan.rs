@@ -96,6 +96,7 @@ fn plan_hook(spec: &Spec, btf: &Btf, symbols: &Symbols, layout: &Layout) -> Plan
                 target = Some(alternative.function);
                 break;
             }
+            Err(why) if reasons.contains(&why) => {}
             Err(why) => reasons.push(why),
         }
     }

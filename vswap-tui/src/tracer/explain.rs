@@ -2,12 +2,16 @@
 
 use crate::exit::{Exit, ExitError};
 use crate::kernel::caps::Rights;
+use crate::kernel::hooks::How;
 use aya::EbpfError;
 use aya::maps::MapError;
 use aya::programs::ProgramError;
 use rustix::io::Errno;
 use std::error::Error;
 use std::io;
+
+/// Asked for a probe, such a kernel only says that there is no such file.
+const NO_KPROBES: &str = "this kernel has no kprobes (built without CONFIG_KPROBE_EVENTS)";
 
 /// The verifier's word for a helper that lockdown took away: the kernel names no reason itself.
 const HIDDEN_LOCKDOWN: &str = "the kernel does not lend the helper that reads kernel memory, which is what lockdown \
@@ -16,6 +20,8 @@ const HIDDEN_LOCKDOWN: &str = "the kernel does not lend the helper that reads ke
 /// What is known about this process and kernel.
 pub(super) struct Explain<'a> {
     pub(super) rights: &'a Rights,
+    /// The kernel has kprobes at all.
+    pub(super) kprobes: bool,
 }
 
 impl Explain<'_> {
@@ -35,7 +41,10 @@ impl Explain<'_> {
     }
 
     /// Why one program could not be attached, with the exit code if that ends the run.
-    pub(super) fn attach(&self, error: &ProgramError) -> (Exit, String) {
+    pub(super) fn attach(&self, error: &ProgramError, how: How) -> (Exit, String) {
+        if how == How::Kprobe && !self.kprobes {
+            return (Exit::NotSupported, NO_KPROBES.to_owned());
+        }
         let (io, log) = match error {
             ProgramError::LoadError { io_error, verifier_log } => (Some(io_error), verifier_log.to_string()),
             ProgramError::IOError(e) => (Some(e), String::new()),
@@ -117,13 +126,13 @@ mod tests {
     fn explain<T>(look: impl FnOnce(&Explain<'_>) -> T) -> T {
         // No status to read there: no capability.
         let rights = Rights::read(Path::new("/nonexistent"));
-        look(&Explain { rights: &rights })
+        look(&Explain { rights: &rights, kprobes: false })
     }
 
     #[test]
     fn permission_names_the_capability() {
         let error = ProgramError::IOError(io::Error::from_raw_os_error(1));
-        let (exit, text) = explain(|w| w.attach(&error));
+        let (exit, text) = explain(|w| w.attach(&error, How::Fentry));
         assert_eq!(exit, Exit::NotPermitted);
         assert!(text.contains("CAP_BPF and CAP_PERFMON") && text.contains("setcap"), "{text}");
     }
@@ -131,9 +140,11 @@ mod tests {
     #[test]
     fn notrace_and_no_address_are_told_apart() {
         let busy = ProgramError::IOError(io::Error::from_raw_os_error(16));
-        assert!(explain(|w| w.attach(&busy)).1.contains("no tracing site"));
+        assert!(explain(|w| w.attach(&busy, How::Fentry)).1.contains("no tracing site"));
         let noent = ProgramError::IOError(io::Error::from_raw_os_error(2));
-        assert!(explain(|w| w.attach(&noent)).1.contains("no address"));
+        assert!(explain(|w| w.attach(&noent, How::Fentry)).1.contains("no address"));
+        let (exit, text) = explain(|w| w.attach(&noent, How::Kprobe));
+        assert!(exit == Exit::NotSupported && text.contains("no kprobes"), "{text}");
     }
 
     #[test]

@@ -154,7 +154,7 @@ fn attach(plan: &Plan, facts: &Facts, ring_bytes: u32, options: Options) -> anyh
             "this vswap was built without its eBPF programs: build it with `cargo xtask build`",
         ));
     }
-    let why = Explain { rights: &facts.rights };
+    let why = Explain { rights: &facts.rights, kprobes: facts.kprobes };
     let wake = u64::from(ring_bytes) / 4;
     let level: u8 = if options.debug { 5 } else { 0 };
     let follow = u8::from(!options.slots_only);
@@ -174,7 +174,7 @@ fn attach(plan: &Plan, facts: &Facts, ring_bytes: u32, options: Options) -> anyh
         if let Ok(function) = planned.target
             && let Err(error) = attach_one(&mut ebpf, planned, function, &btf, &mut links)
         {
-            let (exit, text) = why.attach(&error);
+            let (exit, text) = why.attach(&error, planned.how);
             if planned.vital && refused.is_none() {
                 refused = Some(ExitError::new(
                     exit,

@@ -1,0 +1,92 @@
+//! The findings as text.
+
+use super::Findings;
+use crate::kernel::ladder::Sight;
+use crate::meta::HookState;
+use std::fmt::Write as _;
+
+/// Everything, the ladder first: it is what most people ask for.
+pub(super) fn render(f: &Findings) -> String {
+    let mut out = String::new();
+    // Writing to a String does not fail.
+    let _ = writeln!(
+        out,
+        "Linux {} {}, {} CPUs, swap layout: {}",
+        f.kernel.release, f.kernel.machine, f.kernel.cpus, f.layout
+    );
+    if !f.lockdown.is_empty() {
+        let _ = writeln!(out, "lockdown: {}", f.lockdown);
+    }
+    if let Some(why) = &f.attach_error {
+        let _ = writeln!(out, "hooks not attached: {why}");
+    }
+    ladder(f, &mut out);
+    hooks(f, &mut out);
+    let verdict = if f.usable {
+        "`vswap live` and `vswap record` work here."
+    } else {
+        "`vswap live` and `vswap record` do not work here; `vswap demo`, `vswap live --input` and `vswap replay` do."
+    };
+    let _ = writeln!(out, "{verdict}");
+    out
+}
+
+fn ladder(f: &Findings, out: &mut String) {
+    let _ = writeln!(out, "\n{:<13} WORKS", "RUNG");
+    for rung in &f.rungs {
+        let works = if rung.works { "yes".to_owned() } else { format!("no: {}", rung.reason) };
+        let _ = writeln!(out, "{:<13} {works}", rung.rung.name());
+    }
+    let _ = writeln!(out, "\n{:<20} {:<9} {:<13} {:<46} SHOWS", "TRANSITION", "STATE", "RUNG", "BY");
+    for t in &f.transitions {
+        let by = t.by.join(", ");
+        let _ = writeln!(
+            out,
+            "{:<20} {:<9} {:<13} {:<46} {}",
+            t.transition,
+            t.state.name(),
+            t.rung.name(),
+            dash(&by),
+            t.shows
+        );
+        if !t.reason.is_empty() {
+            let _ = writeln!(out, "                     `- {}", t.reason);
+        }
+    }
+    let count = |sight| f.transitions.iter().filter(|t| t.state == sight).count();
+    let _ = writeln!(
+        out,
+        "\n{} transitions seen, {} inferred, {} blind.",
+        count(Sight::Seen),
+        count(Sight::Inferred),
+        count(Sight::Blind)
+    );
+    let totals: Vec<String> = f.counters.values().iter().map(|(name, n)| format!("{name} {n}")).collect();
+    if !totals.is_empty() {
+        let _ = writeln!(out, "Totals now, in pages: {}.", totals.join(", "));
+    }
+}
+
+fn hooks(f: &Findings, out: &mut String) {
+    let _ = writeln!(out, "\n{:<6} {:<15} {:<7} {:<32} SHOWS", "STATE", "HOOK", "HOW", "FUNCTION");
+    for h in &f.hooks {
+        let state = match h.state {
+            HookState::Ok => "ok",
+            HookState::Inferred => "infer",
+            HookState::Blind => "blind",
+        };
+        let _ = writeln!(out, "{state:<6} {:<15} {:<7} {:<32} {}", h.hook, h.how, dash(&h.function), h.shows);
+        if !h.reason.is_empty() {
+            let _ = writeln!(out, "       `- {}", h.reason);
+        }
+    }
+    let ok = f.hooks.iter().filter(|h| h.state == HookState::Ok).count();
+    let _ = writeln!(out, "\n{ok} of {} hooks usable.", f.hooks.len());
+    if !f.missing_fields.is_empty() {
+        let _ = writeln!(out, "Not in this kernel's BTF: {}.", f.missing_fields.join(", "));
+    }
+}
+
+fn dash(s: &str) -> &str {
+    if s.is_empty() { "-" } else { s }
+}

@@ -1,0 +1,368 @@
+//! The ladder: for each transition of a slot, on which rung this kernel lets it be known, and what that leaves out.
+//! Pure: from the state of the hooks, the layout and the totals that there are.
+//!
+//! ```text
+//! fentry/fexit   every call, in the kernel's order           seen
+//! kprobe         every call, at the function's entry         seen
+//! other hooks    derived from what they tell                 inferred
+//! counters       how many, not which slot                    inferred
+//! ```
+
+use super::counters::{Counters, Total};
+use crate::meta::{HookPlan, HookState};
+use serde::Serialize;
+use vswap_common::{Field, Hook, Layout};
+
+/// How much of a transition can be known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sight {
+    /// Each one, slot by slot.
+    Seen,
+    /// Derived, or only its total.
+    Inferred,
+    /// Not at all.
+    Blind,
+}
+
+impl Sight {
+    /// Word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Seen => "seen",
+            Self::Inferred => "inferred",
+            Self::Blind => "blind",
+        }
+    }
+}
+
+/// What stands behind the sight; the weakest of several.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+pub enum Rung {
+    /// Trampolines at entry and return.
+    #[serde(rename = "fentry/fexit")]
+    Fentry,
+    /// Breakpoint or ftrace handler at the entry.
+    #[serde(rename = "kprobe")]
+    Kprobe,
+    /// Totals the kernel keeps anyway.
+    #[serde(rename = "counters")]
+    Counters,
+    /// Nothing.
+    #[serde(rename = "none")]
+    Nothing,
+}
+
+impl Rung {
+    /// Word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fentry => "fentry/fexit",
+            Self::Kprobe => "kprobe",
+            Self::Counters => "counters",
+            Self::Nothing => "none",
+        }
+    }
+}
+
+/// One transition on one kernel.
+#[derive(Clone, Debug, Serialize)]
+pub struct Transition {
+    /// Its name.
+    pub transition: &'static str,
+    /// What it means for a slot.
+    pub shows: &'static str,
+    /// How much of it can be known.
+    pub state: Sight,
+    /// On which rung.
+    pub rung: Rung,
+    /// Hooks, or places of totals.
+    pub by: Vec<String>,
+    /// What is left out and why; empty when seen.
+    pub reason: String,
+}
+
+/// Another way to know a transition from hooks.
+struct Instead {
+    hooks: &'static [Hook],
+    fields: &'static [Field],
+    how: &'static str,
+}
+
+struct Spec {
+    name: &'static str,
+    shows: &'static str,
+    needs: &'static [Hook],
+    instead: &'static [Instead],
+    totals: &'static [Total],
+    /// What the totals say.
+    say: &'static str,
+}
+
+/// In the order of a slot's life.
+const SPECS: &[Spec] = &[
+    Spec {
+        name: "swapon/off",
+        shows: "a device comes, a device goes",
+        needs: &[Hook::SwapOnSlot, Hook::SwapOn, Hook::SwapOff],
+        instead: &[Instead {
+            hooks: &[Hook::ClusterMove],
+            fields: &[],
+            how: "a device shows by its first cluster that changes lists, and in /proc/swaps within a second",
+        }],
+        totals: &[Total::Swaps],
+        say: "devices, their size and use at the time of reading",
+    },
+    Spec {
+        name: "alloc",
+        shows: "a folio gets slots",
+        needs: &[Hook::CacheAdd],
+        instead: &[],
+        totals: &[Total::Swaps],
+        say: "slots in use: allocations less frees",
+    },
+    Spec {
+        name: "alloc refused",
+        shows: "no slot for a folio",
+        needs: &[Hook::AllocEnter, Hook::AllocExit],
+        instead: &[],
+        totals: &[Total::Cgroup("memory.swap.events"), Total::Vmstat("thp_swpout_fallback")],
+        say: "some of the refusals",
+    },
+    Spec {
+        name: "charge",
+        shows: "the cgroup that owns the slots",
+        needs: &[Hook::Charge],
+        instead: &[Instead {
+            hooks: &[Hook::CacheDel],
+            fields: &[Field::CiMemcg],
+            how: "the owner is read from the cluster when the folio leaves the swap cache",
+        }],
+        totals: &[Total::Cgroup("memory.swap.current")],
+        say: "slots of each cgroup",
+    },
+    Spec {
+        name: "swap-out to zswap",
+        shows: "every page of a folio is compressed",
+        needs: &[Hook::StoreEnter, Hook::StoreExit],
+        instead: &[],
+        totals: &[Total::Vmstat("zswpout")],
+        say: "pages",
+    },
+    Spec {
+        name: "swap-out of zeroes",
+        shows: "a folio is all zeroes: nothing is stored",
+        needs: &[Hook::WriteoutEnter, Hook::WriteoutExit],
+        instead: &[Instead {
+            hooks: &[Hook::CacheDel],
+            fields: &[Field::ZeroInWord],
+            how: "the slot's word says it when the folio leaves the swap cache",
+        }],
+        totals: &[Total::Vmstat("swpout_zero")],
+        say: "pages",
+    },
+    Spec {
+        name: "swap-out to device",
+        shows: "a folio is written",
+        needs: &[Hook::Write, Hook::WriteEnd],
+        instead: &[
+            Instead { hooks: &[Hook::Write], fields: &[], how: "queued writes are taken for completed ones" },
+            Instead {
+                hooks: &[Hook::WriteEnd],
+                fields: &[],
+                how: "only completed writes, without their begin",
+            },
+        ],
+        totals: &[Total::Vmstat("pswpout")],
+        say: "pages, writeback of zswap included",
+    },
+    Spec {
+        name: "writeback",
+        shows: "a page moves from zswap to the device",
+        needs: &[Hook::Write, Hook::ZswapFree],
+        instead: &[Instead {
+            hooks: &[Hook::Write],
+            fields: &[],
+            how: "the write tells it; what zswap gave up is not seen to leave",
+        }],
+        totals: &[Total::Vmstat("zswpwb")],
+        say: "pages",
+    },
+    Spec {
+        name: "zswap free",
+        shows: "data leaves zswap",
+        needs: &[Hook::ZswapFree],
+        instead: &[Instead {
+            hooks: &[Hook::Free],
+            fields: &[],
+            how: "when its slot is freed, or the folio stored anew",
+        }],
+        totals: &[],
+        say: "",
+    },
+    Spec {
+        name: "folio leaves cache",
+        shows: "only the swapped copy is left, or the slot goes",
+        needs: &[Hook::CacheDel],
+        instead: &[],
+        totals: &[Total::Vmstat("nr_swapcached")],
+        say: "pages in the swap cache",
+    },
+    Spec {
+        name: "swap-in to cache",
+        shows: "a folio for a slot in use enters the swap cache",
+        needs: &[Hook::CacheAdd],
+        instead: &[],
+        totals: &[Total::Vmstat("nr_swapcached")],
+        say: "pages in the swap cache",
+    },
+    Spec {
+        name: "swap-in from zswap",
+        shows: "a page is decompressed",
+        needs: &[Hook::ReadEnter, Hook::LoadExit],
+        instead: &[],
+        totals: &[Total::Vmstat("zswpin")],
+        say: "pages",
+    },
+    Spec {
+        name: "swap-in of zeroes",
+        shows: "a page is filled with zeroes",
+        needs: &[Hook::ReadEnter, Hook::LoadEnter, Hook::LoadExit, Hook::ReadExit],
+        instead: &[],
+        totals: &[Total::Vmstat("swpin_zero")],
+        say: "pages",
+    },
+    Spec {
+        name: "swap-in from device",
+        shows: "a page is read",
+        needs: &[Hook::ReadEnter, Hook::LoadExit, Hook::ReadEnd],
+        instead: &[
+            Instead {
+                hooks: &[Hook::ReadEnd],
+                fields: &[],
+                how: "only completed reads, without their begin",
+            },
+            Instead {
+                hooks: &[Hook::ReadEnter, Hook::LoadExit],
+                fields: &[],
+                how: "reads are taken for completed when they are issued",
+            },
+        ],
+        totals: &[Total::Vmstat("pswpin")],
+        say: "pages",
+    },
+    Spec {
+        name: "references",
+        shows: "how many page tables hold a slot",
+        needs: &[Hook::Dup, Hook::DupDirect, Hook::Put],
+        instead: &[],
+        totals: &[],
+        say: "",
+    },
+    Spec {
+        name: "free",
+        shows: "slots become free",
+        needs: &[Hook::Free],
+        instead: &[],
+        totals: &[Total::Swaps],
+        say: "slots in use: allocations less frees",
+    },
+    Spec {
+        name: "cluster lists",
+        shows: "the list, order and use of each cluster",
+        needs: &[Hook::ClusterMove],
+        instead: &[],
+        totals: &[],
+        say: "",
+    },
+    Spec {
+        name: "allocator's choices",
+        shows: "the clusters it looks into, for the check against the model",
+        needs: &[Hook::Isolate, Hook::AllocEnter],
+        instead: &[],
+        totals: &[],
+        say: "",
+    },
+];
+
+/// The ladder of a kernel. `hooks` in the order of [`Hook`]; `refusal` is why nothing is recorded here at all, if so:
+/// then hooks do not help, whatever their state.
+pub fn ladder(
+    hooks: &[HookPlan],
+    layout: &Layout,
+    counters: &Counters,
+    refusal: Option<&str>,
+) -> Vec<Transition> {
+    let host = Host { hooks, layout, counters, refusal };
+    SPECS.iter().map(|spec| host.place(spec)).collect()
+}
+
+struct Host<'a> {
+    hooks: &'a [HookPlan],
+    layout: &'a Layout,
+    counters: &'a Counters,
+    refusal: Option<&'a str>,
+}
+
+impl Host<'_> {
+    fn place(&self, spec: &Spec) -> Transition {
+        let known = |state, rung, by, reason| Transition {
+            transition: spec.name,
+            shows: spec.shows,
+            state,
+            rung,
+            by,
+            reason,
+        };
+        let why = self.obstacle(spec.needs);
+        if self.refusal.is_none() {
+            let Some(why) = &why else {
+                return known(Sight::Seen, self.rung(spec.needs), self.names(spec.needs), String::new());
+            };
+            if let Some(other) = spec.instead.iter().find(|i| self.works(i)) {
+                let reason = format!("{}, because {why}", other.how);
+                return known(Sight::Inferred, self.rung(other.hooks), self.names(other.hooks), reason);
+            }
+        }
+        // Where nothing is recorded, the transition's own obstacle says more than the general one.
+        let why = why.or_else(|| self.refusal.map(str::to_owned)).unwrap_or_default();
+        let totals: Vec<String> =
+            spec.totals.iter().filter(|t| self.counters.has(**t)).map(|t| t.place()).collect();
+        if totals.is_empty() {
+            return known(Sight::Blind, Rung::Nothing, totals, why);
+        }
+        let reason = format!("totals only ({}), not which slots, because {why}", spec.say);
+        known(Sight::Inferred, Rung::Counters, totals, reason)
+    }
+
+    fn hook(&self, hook: Hook) -> Option<&HookPlan> {
+        self.hooks.get(hook as usize)
+    }
+
+    /// The first hook that is not there, and why.
+    fn obstacle(&self, needs: &[Hook]) -> Option<String> {
+        needs.iter().find_map(|hook| match self.hook(*hook) {
+            Some(plan) if plan.state == HookState::Ok => None,
+            Some(plan) => Some(format!("{}: {}", plan.hook, plan.reason)),
+            None => Some(format!("{} is not planned", hook.program())),
+        })
+    }
+
+    fn works(&self, instead: &Instead) -> bool {
+        self.obstacle(instead.hooks).is_none()
+            && instead.fields.iter().all(|field| self.layout.get(*field).is_some())
+    }
+
+    fn names(&self, hooks: &[Hook]) -> Vec<String> {
+        hooks.iter().map(|hook| hook.program().to_owned()).collect()
+    }
+
+    fn rung(&self, hooks: &[Hook]) -> Rung {
+        let by_kprobe = |hook: &Hook| self.hook(*hook).is_some_and(|plan| plan.how == "kprobe");
+        if hooks.iter().any(by_kprobe) { Rung::Kprobe } else { Rung::Fentry }
+    }
+}
+
+#[cfg(test)]
+#[path = "ladder_tests.rs"]
+mod tests;

@@ -1,0 +1,87 @@
+use super::*;
+use crate::kernel::hooks::SPECS as HOOKS;
+
+fn hooks(state: impl Fn(Hook) -> HookState) -> Vec<HookPlan> {
+    let plan = |spec: &crate::kernel::hooks::Spec| HookPlan {
+        hook: spec.hook.program().to_owned(),
+        how: spec.how.name().to_owned(),
+        state: state(spec.hook),
+        reason: if state(spec.hook) == HookState::Ok { String::new() } else { "inlined".to_owned() },
+        ..HookPlan::default()
+    };
+    HOOKS.iter().map(plan).collect()
+}
+
+fn without(missing: &[Hook]) -> Vec<HookPlan> {
+    hooks(|hook| if missing.contains(&hook) { HookState::Blind } else { HookState::Ok })
+}
+
+fn kept(dir: &std::path::Path) -> Counters {
+    std::fs::create_dir_all(dir.join("proc")).unwrap();
+    std::fs::write(dir.join("proc/vmstat"), "zswpin 1\nzswpout 2\nzswpwb 3\npswpin 4\npswpout 5\n").unwrap();
+    std::fs::write(dir.join("proc/swaps"), "Filename Type Size Used Priority\n").unwrap();
+    Counters::read(dir)
+}
+
+fn find<'a>(ladder: &'a [Transition], name: &str) -> &'a Transition {
+    ladder.iter().find(|t| t.transition == name).unwrap()
+}
+
+#[test]
+fn every_transition_is_seen_with_every_hook() {
+    let all = ladder(&without(&[]), &Layout::EMPTY, &Counters::default(), None);
+    assert!(all.iter().all(|t| t.state == Sight::Seen && t.reason.is_empty()), "{all:?}");
+    assert_eq!(find(&all, "free").rung, Rung::Fentry);
+    assert_eq!(find(&all, "references").rung, Rung::Kprobe);
+    assert_eq!(find(&all, "swap-out to zswap").rung, Rung::Kprobe, "its weakest hook");
+    let mut names: Vec<_> = all.iter().map(|t| t.transition).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), all.len());
+}
+
+#[test]
+fn every_hook_is_of_use_to_some_transition() {
+    // Their compressed sizes and bits of state are beside the transitions.
+    let beside = [Hook::StorePage];
+    for hook in Hook::ALL.iter().filter(|h| !beside.contains(h)) {
+        assert!(SPECS.iter().any(|s| s.needs.contains(hook)), "{}", hook.program());
+    }
+}
+
+#[test]
+fn another_hook_infers_only_where_the_layout_lets_it() {
+    let blind = without(&[Hook::Charge]);
+    let mut layout = Layout::EMPTY;
+    let owner = |layout: &Layout| find(&ladder(&blind, layout, &Counters::default(), None), "charge").clone();
+    assert_eq!((owner(&layout).state, owner(&layout).rung), (Sight::Blind, Rung::Nothing));
+    assert_eq!(owner(&layout).reason, "charge: inlined");
+    layout.set(Field::CiMemcg, 24);
+    let inferred = owner(&layout);
+    assert_eq!((inferred.state, inferred.rung), (Sight::Inferred, Rung::Fentry));
+    assert_eq!(inferred.by, ["cache_del"]);
+    assert!(inferred.reason.contains("charge: inlined"), "{}", inferred.reason);
+}
+
+#[test]
+fn without_hooks_totals_remain_and_say_what_they_leave_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let none = hooks(|_| HookState::Blind);
+    let all = ladder(&none, &Layout::EMPTY, &kept(dir.path()), Some("no slot map without cache_add"));
+    let zswap = find(&all, "swap-out to zswap");
+    assert_eq!((zswap.state, zswap.rung), (Sight::Inferred, Rung::Counters));
+    assert_eq!(zswap.by, ["zswpout in /proc/vmstat"]);
+    assert!(zswap.reason.starts_with("totals only") && zswap.reason.contains("store_enter: inlined"));
+    let lists = find(&all, "cluster lists");
+    assert_eq!((lists.state, lists.rung), (Sight::Blind, Rung::Nothing));
+    assert_eq!(find(&all, "swap-in of zeroes").state, Sight::Blind, "no such line in this vmstat");
+}
+
+#[test]
+fn hooks_do_not_help_where_nothing_is_recorded() {
+    let missing = without(&[Hook::CacheAdd]);
+    let all = ladder(&missing, &Layout::EMPTY, &Counters::default(), Some("no slot map without cache_add"));
+    assert!(all.iter().all(|t| t.state == Sight::Blind), "{all:?}");
+    assert_eq!(find(&all, "free").reason, "no slot map without cache_add");
+    assert_eq!(find(&all, "alloc").reason, "cache_add: inlined");
+}
