@@ -104,6 +104,16 @@ impl Rights {
         )
     }
 
+    /// Why the kernel gives no probe (`perf_event_open`, EACCES) to a process that may trace otherwise. Values above 2
+    /// are a distribution's own: Debian's 7.0 asks for `CAP_SYS_ADMIN` there, its 7.3 does not.
+    pub fn probe_refusal(&self) -> String {
+        let value = self.perf_event_paranoid.map_or_else(String::new, |v| format!(" = {v}"));
+        format!(
+            "kernel.perf_event_paranoid{value} keeps kprobes from everybody without CAP_SYS_ADMIN on this kernel: \
+             `sysctl kernel.perf_event_paranoid=2`, or run as root"
+        )
+    }
+
     /// The settings that somebody may have heard of, so that nobody changes them in vain.
     fn settings(&self) -> String {
         let known = [

@@ -53,6 +53,10 @@ impl Explain<'_> {
         if is_permission(io) {
             return (Exit::NotPermitted, self.rights.refusal());
         }
+        // Not from the verifier: the probe itself, which some distributions keep from everybody but CAP_SYS_ADMIN.
+        if how == How::Kprobe && log.is_empty() && io.and_then(errno) == Some(Errno::ACCESS) {
+            return (Exit::NotPermitted, self.rights.probe_refusal());
+        }
         if lacks_reading_helper(&log) {
             return (Exit::NotPermitted, HIDDEN_LOCKDOWN.to_owned());
         }
@@ -145,6 +149,17 @@ mod tests {
         assert!(explain(|w| w.attach(&noent, How::Fentry)).1.contains("no address"));
         let (exit, text) = explain(|w| w.attach(&noent, How::Kprobe));
         assert!(exit == Exit::NotSupported && text.contains("no kprobes"), "{text}");
+    }
+
+    #[test]
+    fn refused_probe_names_the_setting() {
+        let rights = Rights { perf_event_paranoid: Some(3), ..Rights::default() };
+        let why = Explain { rights: &rights, kprobes: true };
+        let error = ProgramError::IOError(io::Error::from_raw_os_error(13));
+        let (exit, text) = why.attach(&error, How::Kprobe);
+        assert_eq!(exit, Exit::NotPermitted);
+        assert!(text.contains("kernel.perf_event_paranoid = 3") && text.contains("CAP_SYS_ADMIN"), "{text}");
+        assert_eq!(why.attach(&error, How::Fentry).0, Exit::NotSupported, "the verifier's answer");
     }
 
     #[test]

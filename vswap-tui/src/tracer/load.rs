@@ -80,6 +80,7 @@ impl Tracer {
         if let Some(refused) = refused {
             return Err(refused);
         }
+        warn_of(&hooks);
         let ring =
             ebpf.take_map("RING").context("the eBPF object has no ring: built from another version")?;
         let ring = RingBuf::try_from(ring).context("open the ring buffer")?;
@@ -117,6 +118,18 @@ impl Tracer {
     /// Facts, plan and layout of this run.
     pub const fn header(&self) -> &Header {
         &self.header
+    }
+}
+
+/// Says what is recorded without: hooks that had a place and were refused there.
+fn warn_of(hooks: &[HookPlan]) {
+    let refused = hooks.iter().filter(|h| h.state == HookState::Blind && !h.function.is_empty());
+    let mut by_reason = std::collections::BTreeMap::<&str, Vec<&str>>::new();
+    for hook in refused {
+        by_reason.entry(&hook.reason).or_default().push(&hook.shows);
+    }
+    for (reason, shows) in by_reason {
+        log::warn!("not seen: {}. {reason}. `vswap doctor` shows what remains", shows.join("; "));
     }
 }
 
@@ -175,7 +188,9 @@ fn attach(plan: &Plan, facts: &Facts, ring_bytes: u32, options: Options) -> anyh
             && let Err(error) = attach_one(&mut ebpf, planned, function, &btf, &mut links)
         {
             let (exit, text) = why.attach(&error, planned.how);
-            if planned.vital && refused.is_none() {
+            // Probes that are only forbidden are a matter of one setting: better said than recorded without.
+            let ends = planned.vital || (planned.how == How::Kprobe && exit == Exit::NotPermitted);
+            if ends && refused.is_none() {
                 refused = Some(ExitError::new(
                     exit,
                     format!(
