@@ -295,6 +295,23 @@ fn failed_write_leaves_the_folio_or_nothing_known() {
 }
 
 #[test]
+fn reads_are_counted_when_the_kernel_counts_them() {
+    let read =
+        [ev(Kind::CacheAdd, 40, 512, 1), ev(Kind::LoadPhys, 50, 512, 1), ev(Kind::ReadEnd, 60, 512, 1)];
+    for (by_bio, after) in [(false, [0, 0, 1]), (true, [0, 1, 1])] {
+        let label = vswap_common::Field::IoByBio.label();
+        let layout = by_bio.then(|| (label.to_owned(), 1)).into_iter().collect();
+        let header = Header { from_swapon: true, layout, ..Header::default() };
+        let mut bed = Bed { collector: Collector::new(Arc::new(header), 250 * MS) };
+        bed.apply(&[swapon(1, 4096), ev(Kind::Alloc, 10, 512, 1), ev(Kind::Write, 20, 512, 1)]);
+        bed.apply(&[Event { flags: flags::SWAPOUT, ..ev(Kind::CacheDel, 30, 512, 1) }]);
+        let counted = read.map(|e| bed.apply(&[e]).snap().totals.pswpin);
+        assert_eq!(counted, after, "by bio: {by_bio}");
+        bed.clean();
+    }
+}
+
+#[test]
 fn failed_reads_count_as_errors_and_not_as_swapins() {
     let mut bed = Bed::with(1);
     bed.apply(&[

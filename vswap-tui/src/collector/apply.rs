@@ -233,6 +233,9 @@ impl Collector {
 
     /// zswap has no such entry and the words are not zero: the data is on the device. The folio is locked.
     fn load_phys(&mut self, e: &Event) {
+        if self.counts_submitted_reads {
+            self.totals.pswpin += u64::from(e.nr);
+        }
         let followed = self.reads.begin(e.entry, e.ts.saturating_sub(e.arg));
         self.losses.overflow += u64::from(!followed);
         self.rewrite(e, |old, clash| {
@@ -285,7 +288,9 @@ impl Collector {
             self.totals.io_error += u64::from(e.nr);
             return;
         }
-        self.totals.pswpin += u64::from(e.nr);
+        if !self.counts_submitted_reads {
+            self.totals.pswpin += u64::from(e.nr);
+        }
         if let Some(ns) = took {
             self.latencies.record(LatencyKind::LoadPhys, ns);
         }

@@ -27,7 +27,7 @@ use latency::{Latencies, Pending};
 use recent::RecentFrees;
 use slot_map::SlotMap;
 use std::sync::Arc;
-use vswap_common::Entry;
+use vswap_common::{Entry, Field};
 
 /// One allocated slot, as the slot dump prints it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -62,6 +62,8 @@ pub struct Collector {
     history: History,
     reads: Pending,
     writes: Pending,
+    /// The kernel counts `pswpin` when a read is submitted (up to 7.2), not when it is done.
+    counts_submitted_reads: bool,
     recent_frees: RecentFrees,
     totals: Totals,
     losses: Losses,
@@ -95,6 +97,7 @@ impl Collector {
             history: History::new(interval_ns),
             reads: Pending::new(visible(&header, "read_end")),
             writes: Pending::new(visible(&header, "write_end")),
+            counts_submitted_reads: header.layout.contains_key(Field::IoByBio.label()),
             recent_frees: RecentFrees::new(),
             totals: Totals::default(),
             losses: Losses::default(),
