@@ -121,6 +121,10 @@ pub struct LiveArgs {
     /// Show a recording stream instead of this host; `-` is standard input
     #[arg(long, value_name = "FILE|-")]
     pub input: Option<PathBuf>,
+    /// Only what the kernel counts without being traced: how many pages go where, not which slot. No eBPF, no
+    /// privileges, any kernel
+    #[arg(long, conflicts_with_all = ["input", "check", "model", "compare"])]
+    pub totals: bool,
     /// Run the reference model beside the kernel: agreement and divergences in the allocator view (key 3). Traces
     /// two to three records more a page
     #[arg(long)]

@@ -120,6 +120,18 @@ refused() {
     [ -n "$3" ] && grep -q "lacks.*$3" $out/$1.err && fail "rights $1: $(cat $out/$1.err)"
     [ ! -e $out/user/no.vswap ] || fail "rights $1: left a file"
 }
+# What remains without any privilege: totals, and they are the kernel's.
+pages() { sed -n 's/^zswpout //p' /proc/vmstat; }
+first=$(pages)
+vswap-workload --as-user 1000 -- vswap live --totals --json > $out/totals.json 2> $out/totals.err &
+recorder=$!
+sleep 2
+load 3
+end_recorder || fail "rights totals: $? $(cat $out/totals.err)"
+grep -q 'not which slots' $out/totals.json || fail "rights totals: does not say what it leaves out"
+sed '1,/"counted"/d' $out/totals.json > $out/totals.counted
+[ "$(number $out/totals.counted zswpout)" = $(($(pages) - first)) ] && [ "$(pages)" -gt $((first + 1000)) ] ||
+    fail "rights totals: $(cat $out/totals.json), vmstat says $(($(pages) - first))"
 refused none 'lacks CAP_BPF and CAP_PERFMON' '' ''
 refused perfmon-only 'lacks CAP_BPF' CAP_PERFMON '--caps cap_perfmon'
 refused bpf-only 'lacks CAP_PERFMON' CAP_BPF '--caps cap_bpf'

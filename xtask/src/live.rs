@@ -5,13 +5,13 @@ use anyhow::{Context, Result};
 use std::io::{IsTerminal, stdout};
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 /// Exit codes of `vswap` that mean "this host cannot, the demo can": not permitted, not supported.
 const REFUSED: [u8; 2] = [6, 7];
 
-/// Time to read the reason before the demo covers it. It is there again when the demo is left.
-const READING: Duration = Duration::from_secs(4);
+/// Time to read the reason, with what the kernel counts all the same below it, before the demo covers both. They are
+/// there again when the demo is left.
+const READING: &str = "4s";
 
 /// Options of `live`.
 #[derive(clap::Args)]
@@ -40,10 +40,12 @@ pub(crate) fn run(args: &LiveArgs) -> Result<u8> {
             sh::say(format!("The eBPF object could not be built, so this host cannot be traced: {err:#}"));
         }
     }
-    sh::say("Starting the demo: the same dashboard on a generated load");
     if stdout().is_terminal() {
-        std::thread::sleep(READING);
+        sh::say("What this kernel counts without being traced (`vswap live --totals`):");
+        // Whatever comes of it, the demo follows.
+        let _ = Command::new(&vswap).args(["live", "--totals", "--duration", READING]).status();
     }
+    sh::say("Starting the demo: the same dashboard on a generated load");
     dashboard(&vswap, "demo", args)
 }
 

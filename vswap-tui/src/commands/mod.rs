@@ -12,5 +12,6 @@ pub mod replay;
 pub mod report;
 pub mod shell;
 pub mod slots;
+mod totals;
 mod view;
 mod whatif;

@@ -40,6 +40,9 @@ const VMSTAT: [&str; 9] = [
     "thp_swpout_fallback",
 ];
 
+/// Values that are a state; all others only grow.
+pub const GAUGES: [&str; 3] = ["swap_used", "swap_pages", "nr_swapcached"];
+
 /// Totals of one host, read once.
 #[derive(Clone, Debug, Default)]
 pub struct Counters {
