@@ -1,4 +1,5 @@
 //! The held side of `record -- CMD`: it stops before it becomes the command, and becomes it when told to go on.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use assert_cmd::cargo::cargo_bin;
 use rustix::process::{Pid, Signal, kill_process};
