@@ -21,6 +21,7 @@ const TROUBLE: [&str; 8] = [
 #[derive(Debug, Default)]
 pub(crate) struct Console {
     tail: VecDeque<String>,
+    started: bool,
     done: Option<u8>,
     trouble: Option<String>,
 }
@@ -33,6 +34,7 @@ impl Console {
             // A code we cannot read is a failure, never a success.
             self.done = Some(digits.parse().unwrap_or(u8::MAX));
         }
+        self.started |= line.contains("VSWAP-GUEST-START");
         if self.trouble.is_none() && TROUBLE.iter().any(|word| line.contains(word)) {
             self.trouble = Some(line.to_owned());
         }
@@ -45,6 +47,11 @@ impl Console {
     /// Exit code of the script, once it has ended.
     pub(crate) fn done(&self) -> Option<u8> {
         self.done
+    }
+
+    /// The guest's first program has run.
+    pub(crate) fn started(&self) -> bool {
+        self.started
     }
 
     /// The first line that says the kernel is in trouble.
@@ -71,6 +78,7 @@ mod tests {
     #[test]
     fn the_end_and_its_code() {
         assert_eq!(console(&["VSWAP-GUEST-START", "hello"]).done(), None);
+        assert!(console(&["VSWAP-GUEST-START 7.3"]).started() && !console(&["BUG: x"]).started());
         assert_eq!(console(&["VSWAP-GUEST-DONE rc=0\r"]).done(), Some(0));
         assert_eq!(console(&["noise VSWAP-GUEST-DONE rc=13"]).done(), Some(13));
         assert_eq!(console(&["VSWAP-GUEST-DONE rc="]).done(), Some(255));

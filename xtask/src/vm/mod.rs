@@ -158,8 +158,16 @@ pub(crate) fn run(args: &VmArgs) -> Result<u8> {
 pub(crate) fn boot(guest: &Guest, programs: &Programs, out: &Path) -> Result<u8> {
     let image = initramfs::make(guest, programs)?;
     let disks = qemu::Disks::create(guest)?;
-    let machine = qemu::start(guest, &image, &disks, None)?;
-    let code = machine.wait()?;
+    let run = || qemu::start(guest, &image, &disks, None)?.wait();
+    let code = match run() {
+        // Emulation of several CPUs now and then loses a race while a kernel patches its own code at boot. That is
+        // before anything of ours runs, so it says nothing about us; a second time it does about the kernel.
+        Err(err) if err.is::<qemu::NeverStarted>() => {
+            sh::say(format!("{err:#}\nThe kernel died before its first program: once more"));
+            run()?
+        }
+        other => other?,
+    };
     disks.unpack(out)?;
     Ok(code)
 }

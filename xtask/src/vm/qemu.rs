@@ -2,7 +2,7 @@
 
 use super::{Guest, console::Console};
 use crate::sh;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -52,6 +52,18 @@ impl Disks {
         sh::run(Command::new("tar").arg("xf").arg(&self.out).arg("-C").arg(out))
     }
 }
+
+/// The kernel got into trouble before the guest's first program.
+#[derive(Debug)]
+pub(crate) struct NeverStarted(String);
+
+impl std::fmt::Display for NeverStarted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for NeverStarted {}
 
 /// A running guest. Killed when dropped.
 #[derive(Debug)]
@@ -148,11 +160,12 @@ impl Machine {
             }
         }
         if let Some(trouble) = console.trouble() {
-            bail!(
+            let message = format!(
                 "the guest's kernel is in trouble: {trouble}\nLast lines of {}:\n{}",
                 self.log_path.display(),
                 console.tail()
             );
+            return Err(if console.started() { anyhow!(message) } else { anyhow!(NeverStarted(message)) });
         }
         let Some(code) = console.done() else {
             bail!(
