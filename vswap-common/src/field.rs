@@ -116,6 +116,26 @@ fields! {
     ArgWrite = "folio argument of write",
     /// Position of the folio among the arguments of the read function.
     ArgRead = "folio argument of read",
+    /// Offset of `swap_info_struct.prio`, s16 or int.
+    SiPrio = "swap_info_struct.prio",
+    /// Offset of `swap_cluster_info.count`, u16: slots in use.
+    CiCount = "swap_cluster_info.count",
+    /// Offset of `swap_cluster_info.flags`, u8: the list.
+    CiFlags = "swap_cluster_info.flags",
+    /// Offset of `swap_cluster_info.list`, a list head.
+    CiList = "swap_cluster_info.list",
+    /// Bit number of `PG_locked` in the flags of a folio.
+    PgLocked = "pageflags.PG_locked",
+    /// Bit number of `PG_dirty`.
+    PgDirty = "pageflags.PG_dirty",
+    /// Size of `struct xarray`, bytes.
+    XaSize = "sizeof(xarray)",
+    /// Offset of `xarray.xa_head`.
+    XaHead = "xarray.xa_head",
+    /// Offset of `xa_node.shift`, u8.
+    XaShift = "xa_node.shift",
+    /// Offset of `xa_node.slots[64]`.
+    XaSlots = "xa_node.slots",
 }
 
 /// Number of fields.

@@ -65,11 +65,29 @@ pub enum Kind {
     /// A folio of `order` asks for slots (`folio_alloc_swap` begins); what the thread frees from here to its `Alloc`
     /// or `AllocFail`, the allocator reclaimed for itself.
     AllocBegin = 27,
+    /// A scan of the kernel's tables begins: hooks are all attached from here on. What earlier records said about
+    /// slots they said with some hooks still missing.
+    ScanBegin = 28,
+    /// Device `entry.dev` was found in use. `arg` = usable pages, `entry.off` = slots with header, `val` = priority,
+    /// flags = low bits of the device's `SWP_*` flags.
+    ScanDevice = 29,
+    /// The cluster at `entry` was found on list `val` with `order`; `nr` = slots in use, bad ones included. `arg`: low
+    /// half = index of the cluster after it in its list + 1, high half = before it; 0 = the head of the list, or
+    /// unknown.
+    ScanCluster = 30,
+    /// Slots found in equal state: `arg` = [`crate::place`], `val` = compressed bytes, 0 if unknown, `order` = that of
+    /// the cached folio, else of the cluster. Read some time before the record: what other records say since the
+    /// scan began is younger.
+    ScanSlots = 31,
+    /// The cgroup with id `memcg` has the directory with inode `arg`.
+    ScanOwner = 32,
+    /// The scan is over. `arg` = slots read, `val` = slots left in doubt. Flag `FAILED`: not everything was read.
+    ScanEnd = 33,
 }
 
 impl Kind {
     /// All kinds in the order of their numbers.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 33] = [
         Self::Gap,
         Self::Alloc,
         Self::AllocFail,
@@ -97,6 +115,12 @@ impl Kind {
         Self::Put,
         Self::Isolate,
         Self::AllocBegin,
+        Self::ScanBegin,
+        Self::ScanDevice,
+        Self::ScanCluster,
+        Self::ScanSlots,
+        Self::ScanOwner,
+        Self::ScanEnd,
     ];
 
     /// The kind with this number, if there is one.
@@ -134,6 +158,12 @@ impl Kind {
             Self::Put => "put",
             Self::Isolate => "isolate",
             Self::AllocBegin => "alloc_begin",
+            Self::ScanBegin => "scan_begin",
+            Self::ScanDevice => "scan_device",
+            Self::ScanCluster => "scan_cluster",
+            Self::ScanSlots => "scan_slots",
+            Self::ScanOwner => "scan_owner",
+            Self::ScanEnd => "scan_end",
         }
     }
 }

@@ -12,7 +12,9 @@ pub mod counter;
 pub mod field;
 pub mod hook;
 pub mod kind;
+pub mod place;
 pub mod record;
+pub mod scan;
 pub mod slot;
 
 pub use counter::HookCounts;
@@ -20,4 +22,5 @@ pub use field::{Field, Layout, MISSING};
 pub use hook::Hook;
 pub use kind::Kind;
 pub use record::{Record, flags};
+pub use scan::Address;
 pub use slot::Entry;

@@ -21,6 +21,10 @@ pub mod flags {
     pub const MEMCG: u16 = 1 << 6;
     /// The swap table words could be read; without it `ZERO` says nothing.
     pub const WORDS: u16 = 1 << 7;
+    /// A scan found the slots' folio in the swap cache.
+    pub const CACHED: u16 = 1 << 8;
+    /// The scan compares what is known with the tables; it teaches nothing.
+    pub const VERIFY: u16 = 1 << 9;
 }
 
 /// What a hook saw. Meaning of `arg` and `val` by kind: see [`crate::Kind`].
@@ -47,7 +51,7 @@ pub struct Record {
     pub cpu: u16,
     /// Low bits of the number of records lost on this CPU so far: a change places the loss in sequence.
     pub lost: u16,
-    /// [`flags`]; for `SwapOn` the device's `SWP_*` flags.
+    /// [`flags`]; for `SwapOn` and `ScanDevice` the device's `SWP_*` flags.
     pub flags: u16,
     /// [`crate::Kind`] as a number.
     pub kind: u8,

@@ -48,18 +48,18 @@ pub fn now() -> u64 {
 /// Puts the record into the ring, or counts it as lost.
 #[inline(always)]
 pub fn emit(hook: Hook, draft: &Draft) {
-    let (Some(cpu), Some(counts)) = (CPUS.get_ptr_mut(0), COUNTS.get_ptr_mut(hook as u32)) else { return };
-    let Some(mut entry) = RING.reserve::<Record>(0) else {
-        // SAFETY: both point to this CPU's elements of per-CPU arrays; the adds are atomic because an interrupt on
-        // this CPU may run another hook in between.
-        unsafe {
-            bump(&raw mut (*counts).lost);
-            bump(&raw mut (*cpu).lost);
-            bump(&raw mut (*cpu).seq);
-        }
-        return;
-    };
-    // SAFETY: as above.
+    if !put(hook, draft) {
+        missing(hook, |c| &raw mut c.lost);
+    }
+}
+
+/// Puts the record into the ring if there is room.
+#[inline(always)]
+pub fn put(hook: Hook, draft: &Draft) -> bool {
+    let (Some(cpu), Some(counts)) = (CPUS.get_ptr_mut(0), COUNTS.get_ptr_mut(hook as u32)) else { return false };
+    let Some(mut entry) = RING.reserve::<Record>(0) else { return false };
+    // SAFETY: both point to this CPU's elements of per-CPU arrays; the adds are atomic because an interrupt on this
+    // CPU may run another hook in between.
     let (seq, lost) = unsafe { (bump(&raw mut (*cpu).seq), read_lost(cpu)) };
     entry.write(Record {
         ts: now(),
@@ -80,6 +80,7 @@ pub fn emit(hook: Hook, draft: &Draft) {
     entry.submit(wakeup());
     // SAFETY: as above.
     unsafe { bump(&raw mut (*counts).emitted) };
+    true
 }
 
 /// Bytes in the ring at which the reader is woken; set by user space to a part of the ring.
@@ -119,7 +120,7 @@ pub fn skipped(hook: Hook) {
 #[inline(always)]
 fn missing(hook: Hook, which: impl Fn(&mut HookCounts) -> *mut u64) {
     let (Some(cpu), Some(counts)) = (CPUS.get_ptr_mut(0), COUNTS.get_ptr_mut(hook as u32)) else { return };
-    // SAFETY: as in `emit`.
+    // SAFETY: as in `put`.
     unsafe {
         bump(which(&mut *counts));
         bump(&raw mut (*cpu).lost);

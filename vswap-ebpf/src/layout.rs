@@ -3,13 +3,25 @@
 //! The map is frozen, so the verifier takes each value for a constant and prunes what does not apply.
 
 use aya_ebpf::helpers::bpf_probe_read_kernel;
+use aya_ebpf::helpers::generated::bpf_probe_read_kernel as gen_read;
 use aya_ebpf::programs::ProbeContext;
 use aya_ebpf::{EbpfContext, Global};
 use vswap_common::field::FIELDS;
-use vswap_common::{Field, Layout, MISSING};
+use vswap_common::{Address, Field, Layout, MISSING, scan};
 
 #[unsafe(no_mangle)]
 static LAYOUT: Global<Layout> = Global::new(Layout::EMPTY);
+
+#[unsafe(no_mangle)]
+static ADDRESSES: Global<[u64; scan::ADDRESSES]> = Global::new([0; scan::ADDRESSES]);
+
+/// Address of a kernel variable; 0 if the kernel does not tell.
+#[inline(always)]
+pub fn address(of: Address) -> u64 {
+    let base = (&raw const ADDRESSES).cast::<u64>();
+    // SAFETY: `of` is below ADDRESSES. Volatile, because user space changes the value after compilation.
+    unsafe { core::ptr::read_volatile(base.add(of as usize)) }
+}
 
 /// Value of a field; [`MISSING`] if this kernel has none.
 #[inline(always)]
@@ -33,6 +45,15 @@ pub fn read<T: Copy>(base: u64, field: Field) -> Option<T> {
 pub fn read_at<T: Copy>(addr: u64) -> Option<T> {
     // SAFETY: the helper checks the address and fails instead of faulting; every `T` used here is a plain integer.
     unsafe { bpf_probe_read_kernel(addr as *const T) }.ok()
+}
+
+/// Fills `to` from a kernel address; false on a fault.
+#[inline(always)]
+pub fn read_into<T: Copy>(addr: u64, to: &mut T) -> bool {
+    let to: *mut T = to;
+    // SAFETY: the helper checks the address and fails instead of faulting, and writes `size_of::<T>()` bytes to
+    // memory that is ours; every `T` used here is an array of integers.
+    unsafe { gen_read(to.cast(), size_of::<T>() as u32, addr as *const _) == 0 }
 }
 
 /// Argument `n` as a number. The verifier types arguments as pointers and forbids computing with them; a copy read

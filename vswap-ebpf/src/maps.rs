@@ -1,8 +1,9 @@
 //! The maps, and the only place that names them.
 
+use crate::hooks::scan::Chunk;
 use crate::scratch::Task;
 use aya_ebpf::macros::map;
-use aya_ebpf::maps::{LruHashMap, PerCpuArray, RingBuf};
+use aya_ebpf::maps::{Array, LruHashMap, PerCpuArray, RingBuf};
 use vswap_common::HookCounts;
 use vswap_common::counter::CpuState;
 use vswap_common::hook::HOOKS;
@@ -22,3 +23,7 @@ pub static CPUS: PerCpuArray<CpuState> = PerCpuArray::with_max_entries(1, 0);
 /// What a thread is in the middle of, by thread id. LRU: a thread that died in the middle leaves by itself.
 #[map]
 pub static TASKS: LruHashMap<u32, Task> = LruHashMap::with_max_entries(16384, 0);
+
+/// What the scan is looking at, one element: user space runs one scan, step by step.
+#[map]
+pub static CHUNK: Array<Chunk> = Array::with_max_entries(1, 0);

@@ -125,6 +125,9 @@ pub struct LiveArgs {
     /// privileges, any kernel
     #[arg(long, conflicts_with_all = ["input", "check", "model", "compare"])]
     pub totals: bool,
+    /// Do not read the kernel's tables at the start: slots in use before show up when something happens to them
+    #[arg(long)]
+    pub no_scan: bool,
     /// Run the reference model beside the kernel: agreement and divergences in the allocator view (key 3). Traces
     /// two to three records more a page
     #[arg(long)]
@@ -184,6 +187,12 @@ pub struct RecordArgs {
     /// Leave out what only the check against the reference model needs: fewer records, the same slot map
     #[arg(long)]
     pub slots_only: bool,
+    /// Do not read the kernel's tables at the start: slots in use before are unknown until something happens to them
+    #[arg(long)]
+    pub no_scan: bool,
+    /// At the end, while still attached, compare the slot map with the kernel's tables; ends with 4 if a slot differs
+    #[arg(long, conflicts_with = "no_scan")]
+    pub verify: bool,
     /// Run this command, stop when it ends
     #[arg(last = true, value_name = "CMD")]
     pub run: Vec<String>,

@@ -135,6 +135,11 @@ const fn has_run(kind: Kind) -> bool {
             | Kind::ClusterMove
             | Kind::Isolate
             | Kind::AllocBegin
+            | Kind::ScanBegin
+            | Kind::ScanDevice
+            | Kind::ScanCluster
+            | Kind::ScanOwner
+            | Kind::ScanEnd
     )
 }
 
@@ -162,9 +167,15 @@ mod tests {
 
     #[test]
     fn kinds_without_a_run_need_none() {
-        for kind in
-            [Kind::AllocBegin, Kind::AllocFail, Kind::Isolate, Kind::ClusterMove, Kind::SwapOn, Kind::Gap]
-        {
+        for kind in [
+            Kind::AllocBegin,
+            Kind::AllocFail,
+            Kind::Isolate,
+            Kind::ClusterMove,
+            Kind::ScanCluster,
+            Kind::SwapOn,
+            Kind::Gap,
+        ] {
             assert!(decode(&Record { kind: kind as u8, nr: 0, entry: 0, ..alloc() }).is_ok(), "{kind:?}");
         }
     }

@@ -61,6 +61,20 @@ pub enum List {
     Discard = 5,
 }
 
+impl List {
+    /// The list that `enum swap_cluster_flags` has under this number.
+    pub const fn from_kernel(n: i32) -> Self {
+        match n {
+            1 => Self::Free,
+            2 => Self::Nonfull,
+            3 => Self::Frag,
+            4 => Self::Full,
+            5 => Self::Discard,
+            _ => Self::None,
+        }
+    }
+}
+
 /// One cluster of a device.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct ClusterCell {
@@ -326,6 +340,38 @@ impl Findings {
     }
 }
 
+/// A scan of the kernel's tables: what was in swap before the recording.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ScanView {
+    /// Slots read.
+    pub slots: u64,
+    /// From its begin to its end.
+    pub ns: u64,
+    /// Slots whose place it could not tell; unconfirmed until an event touches them.
+    pub doubtful: u64,
+    /// It is over.
+    pub ended: bool,
+    /// Everything was read.
+    pub complete: bool,
+}
+
+/// The slot map compared with the kernel's tables.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct VerifyView {
+    /// Confirmed slots compared.
+    pub checked: u64,
+    /// Slots in use that one side knows nothing certain of.
+    pub unknown: u64,
+    /// Slots that differ.
+    pub differing: u64,
+    /// Times looked: only what differs twice in a row differs.
+    pub looks: u32,
+    /// The last look read everything.
+    pub complete: bool,
+    /// Some that differ, in words.
+    pub examples: Vec<String>,
+}
+
 /// One point of the history: what held at the end of an interval and what happened in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Point {
@@ -374,6 +420,10 @@ pub struct Snapshot {
     pub losses: Losses,
     /// Events that contradict confirmed state, by fault.
     pub findings: Findings,
+    /// The scan of the kernel's tables, if there was one.
+    pub scan: Option<ScanView>,
+    /// The last comparison with the kernel's tables, if there was one.
+    pub verify: Option<VerifyView>,
     /// Counters by hook, empty where the source has none.
     pub hooks: Vec<HookTotals>,
     /// Bounded history, oldest first, one point per interval of event time.

@@ -41,6 +41,7 @@ devices_off() {
 }
 
 recording() { grep -q 'recording to' "$1/record.err" || ! kill -0 "$recorder" 2> /dev/null; }
+scanned() { grep -q 'scanned' "$1/record.err"; }
 # `vswap live` says nothing once it runs: its hooks are attached when their links are open.
 attached() {
     gone "$recorder" && return 0
@@ -85,14 +86,28 @@ snapshot() {
 # The recorder is asked to end, and does.
 wait_for_end() {
     kill -INT $recorder
-    until_true 60 gone $recorder || kill -9 $recorder
+    until_true 120 gone $recorder || kill -9 $recorder
     wait $recorder
     echo $? > "$1/record.rc"
+}
+# record: starts the recorder of the scenario whose variables these are; false if it does not record.
+record() {
+    # shellcheck disable=SC2086 # words are wanted
+    vswap record -o "$dir/trace.vswap" $record_args 2> "$dir/record.err" &
+    recorder=$!
+    until_true 120 recording "$dir" || { fail "$name: the recorder does not start recording"; kill -9 $recorder; return 1; }
+    gone $recorder || return 0
+    wait $recorder
+    echo $? > "$dir/record.rc"
+    fail "$name: the recorder ended: $(cat "$dir/record.err")"
+    return 1
 }
 
 # scenario NAME ZSWAP RECORD_ARGS END WORKER...
 #   ZSWAP: Y or N. END: int (clean end), kill (kill -9 while the load runs), live (`vswap live --check` instead of a
-#   recorder, clean end), off (swapoff while the load runs, then a clean end), none (no recorder at all).
+#   recorder, clean end), off (swapoff while the load runs, then a clean end), none (no recorder at all), late (the
+#   recorder comes when every worker has made its mark /tmp/NAME/in-use.N, while they go on; /tmp/NAME/recording tells
+#   them that it has read the tables; clean end).
 #   WORKER: 'OPTIONS|STEPS' of vswap-workload. Workers run at the same time and tell the truth together, when all
 #   have done their steps and the kernel has come to rest.
 scenario() {
@@ -111,17 +126,8 @@ scenario() {
         # The last links are opened within the blink of an eye; then it reads.
         sleep 2
         gone $recorder && { fail "$name: vswap live ended: $(cat "$dir/record.err")"; return; }
-    elif [ "$end" != none ]; then
-        # shellcheck disable=SC2086 # words are wanted
-        vswap record -o "$dir/trace.vswap" $record_args 2> "$dir/record.err" &
-        recorder=$!
-        until_true 120 recording "$dir" || { fail "$name: the recorder does not start recording"; kill -9 $recorder; return; }
-        if gone $recorder; then
-            wait $recorder
-            echo $? > "$dir/record.rc"
-            fail "$name: the recorder ended: $(cat "$dir/record.err")"
-            return
-        fi
+    elif [ "$end" != none ] && [ "$end" != late ]; then
+        record || return
     fi
     devices_on || { fail "$name: swapon"; return; }
     local count=0
@@ -134,6 +140,12 @@ scenario() {
         workers="$workers $!"
         count=$((count + 1))
     done
+    if [ "$end" = late ]; then
+        until_true 300 all_marked "$sync/in-use" $count || fail "$name: workers do not get to their mark"
+        record || return
+        until_true 120 scanned "$dir" || fail "$name: the recorder does not scan"
+        touch "$sync/recording"
+    fi
     if [ "$end" = off ]; then
         sleep 4
         snapshot "$dir/during"
@@ -161,7 +173,7 @@ scenario() {
     until_true 60 all_marked "$sync/told" $count || fail "$name: workers do not tell"
     until_true 60 still || fail "$name: the kernel does not come to rest after the truth"
     snapshot "$dir/after"
-    if [ "$end" = int ] || [ "$end" = live ]; then
+    if [ "$end" = int ] || [ "$end" = live ] || [ "$end" = late ]; then
         wait_for_end "$dir"
     fi
     cat /proc/swaps > "$dir/swaps.end"

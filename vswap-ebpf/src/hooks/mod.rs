@@ -11,4 +11,5 @@ mod count;
 mod device;
 mod free;
 mod io;
+pub mod scan;
 mod zswap;

@@ -60,12 +60,19 @@ impl Collector {
             Kind::ClusterMove => self.cluster_move(e),
             // References and the allocator's looks change neither place nor owner: they are for the model.
             Kind::Dup | Kind::Put | Kind::Isolate | Kind::AllocBegin => {}
+            Kind::ScanBegin => self.scan_begin(e),
+            Kind::ScanDevice => self.scan_device(e),
+            Kind::ScanCluster => self.scan_cluster(e),
+            Kind::ScanSlots => self.scan_slots(e),
+            // Its path comes with an update.
+            Kind::ScanOwner => {}
+            Kind::ScanEnd => self.scan_end(e),
         }
     }
 
     /// Rewrites the run; `change` gets a flag to raise when it meets what cannot be.
     #[inline]
-    fn rewrite(&mut self, e: &Event, mut change: impl FnMut(Word, &mut Clash) -> Word) {
+    pub(super) fn rewrite(&mut self, e: &Event, mut change: impl FnMut(Word, &mut Clash) -> Word) {
         let mut clash = Clash::default();
         let found = self.map.rewrite(e, &mut self.latencies, |old| change(old, &mut clash));
         if !clash.none() {
@@ -297,14 +304,7 @@ impl Collector {
     }
 
     fn cluster_move(&mut self, e: &Event) {
-        let list = match e.val {
-            1 => List::Free,
-            2 => List::Nonfull,
-            3 => List::Frag,
-            4 => List::Full,
-            5 => List::Discard,
-            _ => List::None,
-        };
+        let list = List::from_kernel(e.val);
         let index = e.entry.off() / super::cluster::SLOTS as u64;
         let device = self.map.device_mut(e.entry.dev());
         device.dirty = true;

@@ -29,6 +29,8 @@ const SINCE: u64 = !0 << SINCE_SHIFT;
 const SINCE_LOW_BITS: u32 = 64 - SINCE_SHIFT;
 /// Residence is kept modulo this many milliseconds (198 days).
 const SINCE_RANGE: u64 = 1 << (SINCE_LOW_BITS + 8);
+/// Time of a slot that was in zswap before we came.
+pub(super) const SINCE_UNKNOWN: u64 = 0;
 /// Largest compressed length that is believed: a page stored as it is.
 const MAX_LEN: u16 = 4096;
 
@@ -140,12 +142,12 @@ impl Cluster {
         self.since_high[slot] = (ms >> SINCE_LOW_BITS) as u8;
     }
 
-    /// Milliseconds since the slot entered zswap; a clock that seems to run backwards counts as 0.
-    pub(super) fn residence(&self, slot: usize, ms: u64) -> u64 {
+    /// Milliseconds since the slot entered zswap, if that was seen; a clock that seems to run backwards counts as 0.
+    pub(super) fn residence(&self, slot: usize, ms: u64) -> Option<u64> {
         let since =
             (self.words[slot].0 >> SINCE_SHIFT) | (u64::from(self.since_high[slot]) << SINCE_LOW_BITS);
         let age = ms.wrapping_sub(since) % SINCE_RANGE;
-        if age > SINCE_RANGE / 2 { 0 } else { age }
+        (since != SINCE_UNKNOWN).then_some(if age > SINCE_RANGE / 2 { 0 } else { age })
     }
 
     /// After a loss nothing here is certain, free slots included.
@@ -204,13 +206,15 @@ mod tests {
     #[test]
     fn residence_survives_the_word_boundary_and_never_disturbs_the_state() {
         let mut c = Cluster::boxed(Word::FREE.with_backend(Backend::Zswap).with_len(77));
-        for since in [0, 1, (1 << 26) - 1, 1 << 26, (1 << 34) - 3] {
+        for since in [1, (1 << 26) - 1, 1 << 26, (1 << 34) - 3] {
             c.start_residence(5, since);
-            assert_eq!(c.residence(5, since + 12_345), 12_345, "since {since}");
+            assert_eq!(c.residence(5, since + 12_345), Some(12_345), "since {since}");
             assert_eq!((c.words()[5].len(), c.words()[5].backend()), (77, Backend::Zswap));
         }
         c.start_residence(5, 1000);
-        assert_eq!(c.residence(5, 999), 0, "time running backwards is no age");
+        assert_eq!(c.residence(5, 999), Some(0), "time running backwards is no age");
+        c.start_residence(5, SINCE_UNKNOWN);
+        assert_eq!(c.residence(5, 999), None);
     }
 
     #[test]

@@ -39,7 +39,7 @@ impl Clusters {
         epoch: u32,
         room: &mut usize,
     ) -> Option<(&mut Meta, &mut Cluster)> {
-        let fresh = if self.free_in == Some(epoch) { Word::FREE } else { Word::UNKNOWN };
+        let fresh = self.fresh(epoch);
         let (meta, cluster) = if index < NEAR {
             let i = index as usize;
             if i >= self.near.len() {
@@ -70,6 +70,28 @@ impl Clusters {
         Some((meta, cluster))
     }
 
+    /// State of a slot in a cluster that no event has named.
+    pub(super) fn fresh(&self, epoch: u32) -> Word {
+        if self.free_in == Some(epoch) { Word::FREE } else { Word::UNKNOWN }
+    }
+
+    /// Whether anything was told of a slot in the cluster at `index`.
+    pub(super) fn has(&self, index: u64) -> bool {
+        if index < NEAR {
+            self.near.get(index as usize).is_some_and(Option::is_some)
+        } else {
+            self.far.contains_key(&index)
+        }
+    }
+
+    /// Every slot that is not known to be in use is free.
+    pub(super) fn rest_is_free(&mut self, epoch: u32) {
+        self.free_in = Some(epoch);
+        for cluster in self.near.iter_mut().flatten().chain(self.far.values_mut().map(|(_, c)| c)) {
+            cluster.confirm_free();
+        }
+    }
+
     #[cold]
     fn grow(&mut self, len: usize) {
         self.near.resize_with(len, || None);
@@ -79,7 +101,6 @@ impl Clusters {
     /// Lists of a device just switched on (`setup_swap_clusters_info`): clusters with a bad slot - the header, the
     /// tail of the last one - are nonfull, the others free. What an event already told stays.
     fn set_up(&mut self, max: u64, epoch: u32) {
-        self.free_in = Some(epoch);
         let count = max.div_ceil(SLOTS as u64).min(NEAR) as usize;
         if count > self.metas.len() {
             self.metas.resize_with(count, Meta::default);
@@ -91,9 +112,7 @@ impl Clusters {
                 meta.cell.list = if holds_bad { List::Nonfull } else { List::Free };
             }
         }
-        for cluster in self.near.iter_mut().flatten().chain(self.far.values_mut().map(|(_, c)| c)) {
-            cluster.confirm_free();
-        }
+        self.rest_is_free(epoch);
     }
 
     /// Cells for the views. A cluster no event has touched since the last loss has only unconfirmed slots.
@@ -198,6 +217,33 @@ impl Device {
         self.pages = pages;
         self.prio = prio;
         self.clusters.set_up(max, epoch);
+    }
+
+    /// An event or the header named it.
+    pub(super) const fn is_seen(&self) -> bool {
+        self.seen
+    }
+
+    /// A scan found it in use, with `max` slots.
+    pub(super) fn found(&mut self, pages: u64, max: u64, prio: i32) {
+        self.seen = true;
+        self.active = true;
+        self.declared = true;
+        self.dirty = true;
+        self.pages = pages;
+        self.prio = prio;
+        let count = max.div_ceil(SLOTS as u64).min(NEAR) as usize;
+        if count > self.clusters.metas.len() {
+            self.clusters.metas.resize_with(count, Meta::default);
+        }
+    }
+
+    /// The list of a cluster as far as told.
+    pub(super) fn list_of(&self, index: u64) -> List {
+        usize::try_from(index)
+            .ok()
+            .and_then(|i| self.clusters.metas.get(i))
+            .map_or(List::None, |m| m.cell.list)
     }
 
     /// swapoff completed: no slots any more. Returns the clusters given back.

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Unknown is a state: a slot is *confirmed* when an event told both that it is in use and where its data is (or
-//! that it is free). A loss takes that away from all slots, until an event gives it back.
+//! that it is free), or a scan of the kernel's tables. A loss takes that away from all slots, until an event gives it
+//! back.
 
 mod apply;
 mod cluster;
@@ -17,6 +18,7 @@ mod history;
 mod latency;
 mod memcg;
 pub(crate) mod recent;
+mod scan;
 mod slot_map;
 
 use crate::meta::{Header, HookState, HookTotals, Update};
@@ -25,6 +27,7 @@ use finding::Found;
 use history::History;
 use latency::{Latencies, Pending};
 use recent::RecentFrees;
+use scan::Scanning;
 use slot_map::SlotMap;
 use std::sync::Arc;
 use vswap_common::{Entry, Field};
@@ -68,6 +71,7 @@ pub struct Collector {
     totals: Totals,
     losses: Losses,
     found: Found,
+    scanning: Scanning,
     /// Records that gap events say are missing.
     lost_in_gaps: u64,
     /// Records that the hooks' own counters say are missing.
@@ -102,6 +106,7 @@ impl Collector {
             totals: Totals::default(),
             losses: Losses::default(),
             found: Found::default(),
+            scanning: Scanning::default(),
             lost_in_gaps: 0,
             lost_by_hooks: 0,
             hooks: Vec::new(),
@@ -168,6 +173,8 @@ impl Collector {
             transitions: self.map.sums.transitions,
             losses,
             findings: self.found.view(),
+            scan: self.scanning.view(),
+            verify: self.scanning.verified(),
             hooks: self.hooks.clone(),
             history: self.history.share(),
         }

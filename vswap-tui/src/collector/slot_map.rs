@@ -5,7 +5,7 @@
 //! construction, a snapshot never walks slots, and the state machine in `apply.rs` only says what an event means.
 
 use super::SlotLine;
-use super::cluster::{SLOTS, Word};
+use super::cluster::{SINCE_UNKNOWN, SLOTS, Word};
 use super::device::{Device, Meta, NEAR};
 use super::latency::Latencies;
 use super::memcg::Memcgs;
@@ -98,17 +98,55 @@ impl SlotMap {
             }
             alike += 1;
             let (was, is) = (old.backend() == Backend::Zswap, new.backend() == Backend::Zswap);
-            if was && !is {
-                let stay = cluster.residence(slot, ms);
+            if was
+                && !is
+                && let Some(stay) = cluster.residence(slot, ms)
+            {
                 latencies.record(LatencyKind::InZswap, stay * NS_PER_MS);
             }
             cluster.words_mut()[slot] = new;
             if is && !was {
+                // A scan finds it there and cannot know since when.
+                let ms = if e.kind == Kind::ScanSlots { SINCE_UNKNOWN } else { ms };
                 cluster.start_residence(slot, ms);
             }
         }
         tally.book(from, to, alike);
         true
+    }
+
+    /// Shows each slot of the event's run to `look`, changing nothing. Slots nobody told of are unknown.
+    pub(super) fn each(&mut self, e: &Event, mut look: impl FnMut(Word)) {
+        let (index, first) = (e.entry.off() / SLOTS as u64, (e.entry.off() % SLOTS as u64) as usize);
+        let device = &mut self.devices[usize::from(e.entry.dev()) % MAX_DEVICES];
+        let end = (first + usize::from(e.nr)).min(SLOTS);
+        if !device.clusters.has(index) {
+            let word = device.clusters.fresh(self.epoch);
+            return (first..end).for_each(|_| look(word));
+        }
+        if let Some((_, cluster)) = device.clusters.get(index, self.epoch, &mut self.room) {
+            cluster.words()[first..end].iter().for_each(|word| look(*word));
+        }
+    }
+
+    /// A scan begins: what was told before was told with hooks missing. Only names stay.
+    pub(super) fn forget(&mut self) {
+        for dev in 0..MAX_DEVICES as u8 {
+            if self.device_mut(dev).is_seen() {
+                self.drop_device(dev);
+            }
+        }
+    }
+
+    /// Number of losses so far.
+    pub(super) const fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    /// Every slot of the device that is not known to be in use is free.
+    pub(super) fn rest_is_free(&mut self, dev: u8) {
+        let epoch = self.epoch;
+        self.device_mut(dev).clusters.rest_is_free(epoch);
     }
 
     /// Records were lost: every slot of every device is in doubt from now on, free ones included. Costs nothing

@@ -24,7 +24,7 @@ pub fn run(args: &LiveArgs, debug_bpf: bool) -> anyhow::Result<Exit> {
     view::check_terminal(&args.view)?;
     let (source, origin): (Box<dyn Source>, Origin) = match &args.input {
         Some(path) => (Box::new(TraceSource::open(path)?), Origin::Stream),
-        None => (Box::new(open(args.ring_size, args.check || !designs.is_empty(), debug_bpf)?), Origin::Live),
+        None => (Box::new(open(args.ring_size, args.check || !designs.is_empty(), !args.no_scan, debug_bpf)?), Origin::Live),
     };
     // Before the first thread is started. A stream needs no privilege from the beginning.
     drop_privileges()?;

@@ -13,5 +13,6 @@ pub mod report;
 pub mod shell;
 pub mod slots;
 mod totals;
+mod verify;
 mod view;
 mod whatif;

@@ -2,9 +2,10 @@
 
 use super::held::Held;
 use crate::cli::RecordArgs;
+use crate::commands::verify::{self, Verifier};
 use crate::exit::Exit;
 use crate::trace::{TraceError, TraceWriter, file};
-use crate::tracer::{Drained, Options, Tracer, drop_privileges};
+use crate::tracer::{Drained, Options, ScanResult, Tracer, drop_privileges};
 use anyhow::Context;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::fmt::Write as _;
@@ -30,9 +31,15 @@ pub fn run(args: &RecordArgs, debug_bpf: bool) -> anyhow::Result<Exit> {
         signal_hook::flag::register(signal, Arc::clone(&stop)).context("install signal handlers")?;
     }
     let stream = args.output.as_os_str() == "-";
-    let options = Options { ring_bytes: args.ring_size, debug: debug_bpf, slots_only: args.slots_only };
+    let options = Options {
+        ring_bytes: args.ring_size,
+        debug: debug_bpf,
+        slots_only: args.slots_only,
+        scan: !args.no_scan,
+    };
     let held = Held::spawn(&args.run)?;
     let mut tracer = Tracer::start(options)?;
+    let verifier = if args.verify { Some(Verifier::new(&tracer)?) } else { None };
     let out = file::create(&args.output, args.force)?;
     // Unbuffered: a block is one write, and a killed recorder leaves every block it closed.
     let mut writer = TraceWriter::new(out, tracer.header())?;
@@ -43,12 +50,19 @@ pub fn run(args: &RecordArgs, debug_bpf: bool) -> anyhow::Result<Exit> {
     );
 
     let mut child = held.map(Held::let_go).transpose()?;
-    let mut recording = Recording { writer: &mut writer, records: 0, reader_gone: false };
+    if let Some(why) = tracer.late() {
+        eprintln!("vswap: slots in use before are unknown until something happens to them: {why}");
+    }
+    let mut recording = Recording { writer: &mut writer, records: 0, reader_gone: false, verifier };
     let every = if stream { FLUSH_STREAM } else { FLUSH_FILE };
     let reason = pump(&mut tracer, &mut recording, args.duration, every, &stop, child.as_mut())?;
+    let verified = match recording.verifier.take() {
+        Some(mut verifier) => Some(verifier.compare(&mut tracer, |drained| recording.take(drained))?),
+        None => None,
+    };
     let (mut records, mut gone) = (recording.records, recording.reader_gone);
     let mut trailer = tracer.finish(reason, |drained| {
-        let mut last = Recording { writer: &mut writer, records, reader_gone: gone };
+        let mut last = Recording { writer: &mut writer, records, reader_gone: gone, verifier: None };
         last.take(drained)?;
         (records, gone) = (last.records, last.reader_gone);
         Ok(())
@@ -63,7 +77,14 @@ pub fn run(args: &RecordArgs, debug_bpf: bool) -> anyhow::Result<Exit> {
         eprintln!("vswap: the reader closed the stream");
     }
     summarize(records, trailer.lost, bytes);
-    Ok(if trailer.lost > 0 { Exit::Lost } else { Exit::Ok })
+    if let Some(view) = &verified {
+        verify::tell(view);
+    }
+    Ok(match (trailer.lost, verified.map_or(0, |v| v.differing)) {
+        (0, 0) => Exit::Ok,
+        (0, _) => Exit::Divergence,
+        _ => Exit::Lost,
+    })
 }
 
 /// What is being written.
@@ -72,10 +93,15 @@ struct Recording<'a, W: Write> {
     records: u64,
     /// The other end of the stream is closed: nothing more to do, and no failure.
     reader_gone: bool,
+    /// Holds the slot map against the kernel's tables at the end.
+    verifier: Option<Verifier>,
 }
 
 impl<W: Write> Recording<'_, W> {
     fn take(&mut self, drained: &Drained) -> anyhow::Result<()> {
+        if let Some(verifier) = &mut self.verifier {
+            verifier.take(drained);
+        }
         if self.reader_gone {
             return Ok(());
         }
@@ -123,6 +149,9 @@ fn pump<W: Write>(
     let reason = loop {
         tracer.drain(&mut drained, Duration::from_millis(100).min(flush_every))?;
         recording.take(&drained)?;
+        if let Some(scan) = tracer.scan_result() {
+            tell_scan(&scan);
+        }
         let now = Instant::now();
         if now - flushed >= flush_every {
             recording.flush()?;
@@ -154,6 +183,22 @@ fn pump<W: Write>(
         eprintln!();
     }
     Ok(reason)
+}
+
+/// What was in swap before: how much was read, and what could not be.
+fn tell_scan(scan: &ScanResult) {
+    if let Some(why) = &scan.failed {
+        eprintln!(
+            "vswap: the scan of the kernel's tables ended early: {why}. Slots it did not read are unknown until \
+             something happens to them"
+        );
+        return;
+    }
+    let doubt = match scan.doubtful {
+        0 => String::new(),
+        n => format!(", {n} of them in doubt"),
+    };
+    eprintln!("vswap: scanned {} slots in {} ms{doubt}", scan.slots, scan.took.as_millis());
 }
 
 fn show<W: Write>(recording: &Recording<'_, W>, tracer: &Tracer, elapsed: Duration) {

@@ -122,12 +122,13 @@ pub fn described(generation: Generation) -> Builder {
         &[("flags", int, 0), ("", inner, 56), ("_flags_1", int, 72), ("memcg_data", int, 88)],
     );
     let folio_p = b.pointer(folio);
-    b.enumeration("pageflags", &[("PG_locked", 0), ("PG_head", 9)]);
+    b.enumeration("pageflags", &[("PG_locked", 2), ("PG_dirty", 5), ("PG_head", 9)]);
     let ids = b.array(int, 512);
     b.structure("swap_memcg_table", 1024, &[("id", ids, 0)]);
     let words = b.array(int, 512);
     b.structure("swap_table", 4096, &[("entries", words, 0)]);
-    let mut ci = vec![("count", int, 12), ("flags", int, 14), ("order", int, 15), ("table", void_ptr, 24)];
+    let list = b.structure("list_head", 24, &[("next", void_ptr, 0), ("prev", void_ptr, 8)]);
+    let mut ci = vec![("count", int, 12), ("flags", int, 14), ("order", int, 15), ("table", void_ptr, 24), ("list", list, 48)];
     if counted {
         ci.push(("extend_table", void_ptr, 32));
     }
@@ -136,7 +137,6 @@ pub fn described(generation: Generation) -> Builder {
     }
     let ci = b.structure("swap_cluster_info", 80, &ci);
     let ci_p = b.pointer(ci);
-    let list = b.structure("list_head", 24, &[("next", void_ptr, 0), ("prev", void_ptr, 8)]);
     let lists = b.array(list, 10);
     let list_p = b.pointer(list);
     let page = b.structure("page", 80, &[]);
@@ -166,6 +166,9 @@ pub fn described(generation: Generation) -> Builder {
     }
     let si = b.structure("swap_info_struct", 1000, &si);
     let si_p = b.pointer(si);
+    let xa_slots = b.array(void_ptr, 64);
+    b.structure("xa_node", 600, &[("shift", int, 3), ("slots", xa_slots, 48)]);
+    b.structure("xarray", 24, &[("xa_head", void_ptr, 16)]);
     let ze = b.structure("zswap_entry", 64, &[("swpentry", int, 16), ("length", int, 28)]);
     let ze_p = b.pointer(ze);
     let bvec = b.structure("bio_vec", 24, &[("bv_page", void_ptr, 8), ("bv_len", int, 16)]);

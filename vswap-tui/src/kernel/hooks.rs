@@ -13,6 +13,8 @@ pub enum How {
     Kprobe,
     /// At its return.
     Fexit,
+    /// At no function: user space runs it.
+    Run,
 }
 
 impl How {
@@ -22,6 +24,7 @@ impl How {
             Self::Fentry => "fentry",
             Self::Kprobe => "kprobe",
             Self::Fexit => "fexit",
+            Self::Run => "run",
         }
     }
 }
@@ -109,9 +112,40 @@ const BIO: &[Field] = &[
     Field::PgHead,
 ];
 
+/// The array of devices: without its address there is no scan.
+pub const SCAN_VARIABLE: &str = "swap_info";
+
+const SCAN: &[Field] = &[
+    Field::SiMax,
+    Field::SiPages,
+    Field::SiFlags,
+    Field::SiPrio,
+    Field::SiClusters,
+    Field::CiSize,
+    Field::CiCount,
+    Field::CiFlags,
+    Field::CiOrder,
+    Field::CiList,
+    Field::CiTable,
+    Field::CiMemcg,
+    Field::ClusterSlots,
+    Field::ZeroInWord,
+    Field::FolioSwap,
+    Field::FolioFlags,
+    Field::FolioFlags1,
+    Field::PgHead,
+    Field::PgLocked,
+    Field::PgDirty,
+    Field::PageSize,
+    Field::XaSize,
+    Field::XaHead,
+    Field::XaShift,
+    Field::XaSlots,
+];
+
 macro_rules! spec {
     ($hook:ident, $how:ident, $vital:literal, $shows:literal,
-     $($function:literal, $args:expr, $fields:expr),+) => {
+     $($function:expr, $args:expr, $fields:expr),+) => {
         Spec {
             hook: Hook::$hook,
             how: How::$how,
@@ -365,6 +399,8 @@ pub const SPECS: &[Spec] = &[
         &[Field::FolioFlags, Field::FolioFlags1, Field::PgHead]
     ),
     spec!(LoadEnter, Kprobe, false, "begin of a zswap load", "zswap_load", &["folio *"], &[]),
+    // What it starts from is a variable, not a function; see `plan_scan`.
+    spec!(Scan, Run, false, "slots in use before we came", SCAN_VARIABLE, &[], SCAN),
 ];
 
 #[cfg(test)]

@@ -102,6 +102,24 @@ fn value_of(btf: &Btf, field: Field) -> Option<u32> {
         Field::ArgWriteout => folio_argument(btf, "swap_writeout"),
         Field::ArgWrite => folio_argument(btf, "__swap_writepage"),
         Field::ArgRead => folio_argument(btf, "swap_read_folio"),
+        Field::SiPrio => member("swap_info_struct", "prio"),
+        Field::CiCount => member("swap_cluster_info", "count"),
+        Field::CiFlags => member("swap_cluster_info", "flags"),
+        Field::CiList => {
+            // The program takes `next` for the first member and `prev` for the one after it.
+            member("list_head", "prev").filter(|off| *off == 8)?;
+            member("swap_cluster_info", "list")
+        }
+        Field::PgLocked => u32::try_from(btf.enum_value("pageflags", "PG_locked")?).ok(),
+        Field::PgDirty => u32::try_from(btf.enum_value("pageflags", "PG_dirty")?).ok(),
+        Field::XaSize => btf.size_of("xarray").filter(|n| *n > 0),
+        Field::XaHead => member("xarray", "xa_head"),
+        Field::XaShift => member("xa_node", "shift"),
+        Field::XaSlots => {
+            // The program reads the 64 slots of a node at once.
+            btf.array_len(btf.member("xa_node", "slots")?).filter(|n| *n == 64)?;
+            member("xa_node", "slots")
+        }
     }
 }
 

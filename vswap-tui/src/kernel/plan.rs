@@ -1,11 +1,12 @@
 //! From facts to a plan: which hook attaches where, and for each hook not used the reason. Pure.
 
 use super::btf::Btf;
-use super::hooks::{Alternative, How, SPECS, Spec};
+use super::hooks::{Alternative, How, SCAN_VARIABLE, SPECS, Spec};
 use super::layout;
 use super::symbols::{Occurs, Symbols};
 use crate::meta::{HookPlan, HookState};
-use vswap_common::{Field, Hook, Layout};
+use vswap_common::scan::ADDRESSES;
+use vswap_common::{Address, Field, Hook, Layout};
 
 /// Hooks and offsets chosen for one kernel.
 #[derive(Clone, Debug)]
@@ -16,6 +17,8 @@ pub struct Plan {
     pub layout_name: &'static str,
     /// One entry for each hook, in the order of [`Hook`].
     pub hooks: Vec<PlannedHook>,
+    /// Where the kernel's tables are, by [`Address`]. Never written anywhere.
+    pub addresses: [u64; ADDRESSES],
 }
 
 /// What becomes of one hook.
@@ -74,6 +77,16 @@ impl Plan {
         self
     }
 
+    /// The plan without the scan of the kernel's tables.
+    #[must_use]
+    pub fn without_scan(mut self) -> Self {
+        let scan = &mut self.hooks[Hook::Scan as usize];
+        if scan.target.is_ok() {
+            scan.target = Err("switched off by --no-scan".to_owned());
+        }
+        self
+    }
+
     /// Field label to value for the trace header.
     pub fn layout_map(&self) -> std::collections::BTreeMap<String, u32> {
         Field::ALL.iter().filter_map(|f| Some((f.label().to_owned(), self.layout.get(*f)?))).collect()
@@ -84,7 +97,37 @@ impl Plan {
 pub fn plan(btf: &Btf, symbols: &Symbols) -> Plan {
     let layout = layout::resolve(btf);
     let hooks = SPECS.iter().map(|s| plan_hook(s, btf, symbols, &layout)).collect();
-    Plan { layout, layout_name: layout::name(btf), hooks }
+    Plan { layout, layout_name: layout::name(btf), hooks, addresses: *symbols.addresses() }
+}
+
+/// The scan needs the addresses of variables, which BTF does not have, and the fields of every table it reads.
+fn check_scan(at: &Alternative, btf: &Btf, symbols: &Symbols, layout: &Layout) -> Result<(), String> {
+    if layout::name(btf) == "virtual-swap" {
+        return Err("the tables of virtual swap are not known to the scan".to_owned());
+    }
+    let missing = missing(at, layout);
+    if !missing.is_empty() {
+        return Err(format!("BTF has no {}", missing.join(", ")));
+    }
+    let mut wanted = vec![Address::SwapInfo, Address::NrSwapfiles];
+    if layout.get(Field::ZswapEntry).is_some() {
+        wanted.extend([Address::ZswapTrees, Address::NrZswapTrees]);
+    }
+    let hidden: Vec<&str> =
+        wanted.iter().filter(|a| symbols.addresses()[**a as usize] == 0).map(|a| a.names()[0]).collect();
+    if hidden.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "/proc/kallsyms does not tell the address of {} (CONFIG_KALLSYMS_ALL and kernel.kptr_restrict below 2 make it \
+         do so)",
+        hidden.join(", ")
+    ))
+}
+
+/// Fields of the layout that this place needs and the kernel does not have.
+fn missing(at: &Alternative, layout: &Layout) -> Vec<&'static str> {
+    at.fields.iter().filter(|f| layout.get(**f).is_none()).map(|f| f.label()).collect()
 }
 
 fn plan_hook(spec: &Spec, btf: &Btf, symbols: &Symbols, layout: &Layout) -> PlannedHook {
@@ -106,6 +149,9 @@ fn plan_hook(spec: &Spec, btf: &Btf, symbols: &Symbols, layout: &Layout) -> Plan
 
 fn check(at: &Alternative, btf: &Btf, symbols: &Symbols, layout: &Layout) -> Result<(), String> {
     let name = at.function;
+    if name == SCAN_VARIABLE {
+        return check_scan(at, btf, symbols, layout);
+    }
     let Some(signature) = btf.signature(name) else {
         return Err(match symbols.occurs(name) {
             Occurs::Plain => format!("{name} is not in BTF"),
@@ -126,8 +172,7 @@ fn check(at: &Alternative, btf: &Btf, symbols: &Symbols, layout: &Layout) -> Res
     if !fits {
         return Err(format!("{name} takes ({}), expected ({})", args.join(", "), at.args.join(", ")));
     }
-    let missing: Vec<&str> =
-        at.fields.iter().filter(|f| layout.get(**f).is_none()).map(|f| f.label()).collect();
+    let missing = missing(at, layout);
     if missing.is_empty() { Ok(()) } else { Err(format!("BTF has no {}", missing.join(", "))) }
 }
 
@@ -137,8 +182,9 @@ mod tests {
     use super::*;
 
     fn symbols() -> Symbols {
-        let names: Vec<String> =
+        let mut names: Vec<String> =
             SPECS.iter().flat_map(|s| s.alternatives).map(|a| format!("0 t {}\n", a.function)).collect();
+        names.extend(Address::ALL.iter().map(|a| format!("ffff00 b {}\n", a.names()[0])));
         Symbols::parse(&names.concat())
     }
 
@@ -214,6 +260,31 @@ mod tests {
         let off: Vec<Hook> =
             full().slots_only().hooks.iter().filter(|h| h.target.is_err()).map(|h| h.hook).collect();
         assert_eq!(off, [Hook::Dup, Hook::DupDirect, Hook::Put, Hook::Isolate]);
+    }
+
+    #[test]
+    fn scan_is_off_by_name_of_what_is_missing_and_everything_else_goes_on() {
+        let scan = |p: &Plan| p.hooks[Hook::Scan as usize].target.clone();
+        let off = full().without_scan();
+        assert_eq!(scan(&off), Err("switched off by --no-scan".to_owned()));
+        assert_eq!(off.hooks.iter().filter(|h| h.target.is_err()).count(), 1);
+
+        let btf = || Btf::parse(fixture::swap_table_memcg().build()).unwrap();
+        let hidden: String = Address::ALL.iter().map(|a| format!("0 b {}\n", a.names()[0])).collect();
+        for text in ["", "ffff10 b swap_info\nffff20 b nr_swapfiles\n", hidden.as_str()] {
+            let p = plan(&btf(), &Symbols::parse(text));
+            let why = scan(&p).unwrap_err();
+            assert!(why.contains("address of") && why.contains("nr_zswap_trees"), "{why}");
+            assert_eq!(why.contains("swap_info"), !text.contains("ffff10 b swap_info"), "{why}");
+        }
+        // Pages in the cache stay unconfirmed without these two, and cgroups without a name; no reason not to look.
+        let some = "1 b swap_info\n1 b nr_swapfiles\n1 b zswap_trees\n1 b nr_zswap_trees\n";
+        assert!(scan(&plan(&btf(), &Symbols::parse(some))).is_ok());
+
+        let mut b = fixture::Builder::new();
+        b.structure("swap_info_struct", 64, &[("lowest_bit", 1, 8)]);
+        let why = scan(&plan(&Btf::parse(b.build()).unwrap(), &symbols())).unwrap_err();
+        assert!(why.contains("swap_cluster_info.table") && why.contains("xa_node.slots"), "{why}");
     }
 
     #[test]

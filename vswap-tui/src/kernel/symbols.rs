@@ -1,12 +1,17 @@
 //! Names in `/proc/kallsyms`: is a function there, or only as a copy the compiler renamed?
 
 use std::collections::HashSet;
+use vswap_common::Address;
+use vswap_common::scan::ADDRESSES;
 
-/// Function and data names of the running kernel (without addresses: they may be hidden, and are never stored).
+/// Function and data names of the running kernel, and the addresses that the scan of its tables starts from. Nothing
+/// else keeps an address, and none is ever written anywhere.
 #[derive(Default, Debug)]
 pub struct Symbols {
     names: HashSet<String>,
     suffixed: HashSet<String>,
+    /// By [`Address`]; 0 where the kernel has no such variable, or hides where it is.
+    addresses: [u64; ADDRESSES],
 }
 
 /// How a function name occurs.
@@ -25,13 +30,35 @@ impl Symbols {
     pub fn parse(text: &str) -> Self {
         let mut out = Self::default();
         for line in text.lines() {
-            let Some(name) = line.split_whitespace().nth(2) else { continue };
+            let mut words = line.split_whitespace();
+            let (Some(address), Some(name)) = (words.next(), words.nth(1)) else { continue };
+            if words.next().is_none() {
+                out.locate(name, address);
+            }
             match name.split_once('.') {
                 Some((base, _)) if !base.is_empty() => out.suffixed.insert(base.to_owned()),
                 _ => out.names.insert(name.to_owned()),
             };
         }
         out
+    }
+
+    /// Keeps the address of a variable that the scan starts from; a newer name of it goes before an older one.
+    fn locate(&mut self, name: &str, address: &str) {
+        for of in Address::ALL {
+            let Some(age) = of.names().iter().position(|n| *n == name) else { continue };
+            let place = &mut self.addresses[of as usize];
+            if let Ok(address) = u64::from_str_radix(address, 16)
+                && (age == 0 || *place == 0)
+            {
+                *place = address;
+            }
+        }
+    }
+
+    /// Addresses by [`Address`], 0 where the kernel does not tell.
+    pub const fn addresses(&self) -> &[u64; ADDRESSES] {
+        &self.addresses
     }
 
     /// How `name` occurs.
@@ -54,6 +81,17 @@ impl Symbols {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_of_variables_the_newest_name_first() {
+        let at = |text: &str, of: Address| Symbols::parse(text).addresses()[of as usize];
+        let text = "ffff10 b mem_cgroup_ids\nffff20 B swap_info\nffff30 b mem_cgroup_private_ids\nffff40 b mem_cgroup_ids\n";
+        assert_eq!(at(text, Address::MemcgIds), 0xff_ff30);
+        assert_eq!(at(text, Address::SwapInfo), 0xff_ff20);
+        assert_eq!(at(text, Address::VmemmapBase), 0);
+        assert_eq!(at("0000000000000000 B swap_info", Address::SwapInfo), 0, "hidden");
+        assert_eq!(at("ff20 b swap_info\t[mod]", Address::SwapInfo), 0, "of a module, not the kernel's");
+    }
 
     #[test]
     fn plain_suffixed_and_absent() {

@@ -11,7 +11,7 @@ use crate::check::Agreement;
 use crate::meta::{Header, HookTotals, KernelInfo, Trailer};
 use crate::snapshot::{
     Backend, DeviceView, Fault, Finding, Findings, LatencyKind, List, Losses, MemcgView, Mix, Percentiles,
-    Snapshot, Totals,
+    ScanView, Snapshot, Totals, VerifyView,
 };
 use crate::whatif::Row;
 use serde::Serialize;
@@ -51,6 +51,10 @@ pub struct Report<'a> {
     pub cached: u64,
     /// Slots in use whose state is not confirmed.
     pub unconfirmed: u64,
+    /// The scan of the kernel's tables when recording began with swap in use; `null` if there was none.
+    pub scan: Option<ScanView>,
+    /// The last comparison with the kernel's tables; `null` if there was none.
+    pub verify: Option<&'a VerifyView>,
     /// Compressed bytes in zswap as far as lengths are known.
     pub zswap_bytes: u64,
     /// Clusters by list and order.
@@ -234,6 +238,8 @@ impl<'a> Report<'a> {
             backends: snapshot.mix.into(),
             cached: snapshot.cached,
             unconfirmed: snapshot.unconfirmed,
+            scan: snapshot.scan,
+            verify: snapshot.verify.as_ref(),
             zswap_bytes: snapshot.zswap_bytes,
             clusters: clusters(&snapshot.devices),
             memcgs: snapshot.memcgs.iter().map(memcg).collect(),

@@ -14,13 +14,13 @@ pub struct LiveSource {
 
 impl LiveSource {
     /// Attaches to this host with a ring of `ring_bytes`; `for_model` tells what only the model needs too (two to
-    /// three records more a page).
+    /// three records more a page), `scan` reads the kernel's tables first if swap is in use.
     ///
     /// # Errors
     /// As [`Tracer::start`]: exit code 6 or 7 with what is missing.
-    pub fn open(ring_bytes: u64, for_model: bool, debug_bpf: bool) -> anyhow::Result<Self> {
+    pub fn open(ring_bytes: u64, for_model: bool, scan: bool, debug_bpf: bool) -> anyhow::Result<Self> {
         Ok(Self {
-            tracer: Tracer::start(Options { ring_bytes, debug: debug_bpf, slots_only: !for_model })?,
+            tracer: Tracer::start(Options { ring_bytes, debug: debug_bpf, slots_only: !for_model, scan })?,
             drained: Drained::default(),
         })
     }

@@ -4,8 +4,9 @@ use super::counts::Counters;
 use super::explain::Explain;
 use super::gap::GapTracker;
 use super::news::News;
+use super::scan::{Scan, ScanResult};
 use crate::exit::{Exit, ExitError};
-use crate::kernel::facts::clock_pair;
+use crate::kernel::facts::{clock_pair, read_swaps};
 use crate::kernel::hooks::How;
 use crate::kernel::{Facts, Plan, PlannedHook, plan};
 use crate::meta::{Header, HookPlan, HookState};
@@ -16,6 +17,8 @@ use aya::{Btf, Ebpf, EbpfLoader};
 use aya_log::EbpfLogger;
 use std::any::Any;
 use std::path::Path;
+use std::time::Instant;
+use vswap_common::Hook;
 
 /// The object built by `cargo xtask build`; empty if this binary was built without it.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/vswap.bpf.o"));
@@ -29,6 +32,8 @@ pub struct Options {
     pub debug: bool,
     /// Leave out the hooks that only follow the allocator's choices.
     pub slots_only: bool,
+    /// Read the kernel's tables first if swap is in use.
+    pub scan: bool,
 }
 
 /// Links of three types of program, kept only to be dropped.
@@ -44,6 +49,12 @@ pub struct Tracer {
     pub(super) counters: Counters,
     /// Dropping them detaches; the programs stay loaded and can still be asked what the kernel skipped.
     pub(super) links: Links,
+    /// Runs inside [`Tracer::drain`].
+    pub(super) scan: Option<Scan>,
+    pub(super) scan_result: Option<ScanResult>,
+    /// Why the kernel's tables cannot be read, if they cannot.
+    pub(super) no_scan: Option<String>,
+    in_use: bool,
     header: Header,
 }
 
@@ -62,6 +73,9 @@ impl Tracer {
         let mut plan = plan(&facts.btf, &facts.symbols);
         if options.slots_only {
             plan = plan.slots_only();
+        }
+        if !options.scan {
+            plan = plan.without_scan();
         }
         let missing = plan.missing();
         if !missing.is_empty() {
@@ -89,6 +103,10 @@ impl Tracer {
         } else {
             None
         };
+        // A swapon while the hooks came would make the first look a lie.
+        let in_use = !facts.swaps.is_empty() || !read_swaps(root).is_empty();
+        let scan = hooks.iter().find(|h| h.hook == Hook::Scan.program());
+        let no_scan = scan.filter(|h| h.state != HookState::Ok).map(|h| h.reason.clone());
         let header = Header {
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
             command: std::env::args().collect(),
@@ -101,7 +119,7 @@ impl Tracer {
             cgroups: Vec::new(),
             clock: clock_pair(),
             ring_bytes: u64::from(ring_bytes),
-            from_swapon: facts.swaps.is_empty(),
+            from_swapon: !in_use,
         };
         Ok(Self {
             counters: Counters::open(&mut ebpf)?,
@@ -111,8 +129,25 @@ impl Tracer {
             logger,
             gaps: GapTracker::default(),
             news: News::new(root),
+            scan: (in_use && no_scan.is_none()).then(|| Scan::new(Instant::now(), false)),
+            scan_result: None,
+            no_scan,
+            in_use,
             header,
         })
+    }
+
+    /// Whether the kernel's tables can be read.
+    ///
+    /// # Errors
+    /// The reason why not.
+    pub fn can_scan(&self) -> Result<(), &str> {
+        self.no_scan.as_deref().map_or(Ok(()), Err)
+    }
+
+    /// Why slots in use before the start are not known from the start, if that is so.
+    pub fn late(&self) -> Option<&str> {
+        self.no_scan.as_deref().filter(|_| self.in_use)
     }
 
     /// Facts, plan and layout of this run.
@@ -138,7 +173,7 @@ fn warn_of(hooks: &[HookPlan]) {
 /// # Errors
 /// As [`Tracer::start`], except that hooks without a place are reported, not refused.
 pub fn probe(facts: &Facts, plan: &Plan) -> anyhow::Result<Vec<HookPlan>> {
-    let options = Options { ring_bytes: 0, debug: false, slots_only: false };
+    let options = Options { ring_bytes: 0, debug: false, slots_only: false, scan: true };
     attach(plan, facts, ring_size(0)?, options).map(|a| a.hooks)
 }
 
@@ -174,6 +209,7 @@ fn attach(plan: &Plan, facts: &Facts, ring_bytes: u32, options: Options) -> anyh
     let mut loader = EbpfLoader::new();
     loader
         .override_global("LAYOUT", plan.layout.values.as_slice(), true)
+        .override_global("ADDRESSES", plan.addresses.as_slice(), true)
         .override_global("WAKE_BYTES", &wake, true)
         .override_global("AYA_LOG_LEVEL", &level, false)
         .override_global("FOLLOW_ALLOCATOR", &follow, true)
@@ -235,6 +271,8 @@ fn attach_one(
                 let id = p.attach(function, 0)?;
                 links.push(Box::new(p.take_link(id)?));
             }
+            // Attached nowhere: run on demand.
+            (How::Run, Program::RawTracePoint(p)) => p.load()?,
             _ => return Err(ProgramError::UnexpectedProgramType),
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! Facts -> Plan -> load (globals, maps, one program per hook) -> attach -> Tracer::drain -> records + news
+//!                                                                `- scan of the kernel's tables -^
 //! ```
 
 mod counts;
@@ -12,7 +13,9 @@ mod load;
 mod news;
 mod privilege;
 mod ring;
+mod scan;
 
 pub use load::{Options, Tracer, probe};
 pub use privilege::drop_all as drop_privileges;
 pub use ring::Drained;
+pub use scan::ScanResult;

@@ -41,7 +41,7 @@ impl News {
     /// Notes what a record tells. Called for every record: two compares for most.
     #[inline]
     pub(super) fn look(&mut self, r: &Record) {
-        if r.kind == Kind::Charge as u8 {
+        if r.kind == Kind::Charge as u8 || r.kind == Kind::ScanOwner as u8 {
             if r.flags & flags::MEMCG != 0 && r.arg != 0 && self.inodes[usize::from(r.memcg)] != r.arg {
                 self.inodes[usize::from(r.memcg)] = r.arg;
                 if let Some(path) = self.paths.path(r.arg) {
@@ -56,7 +56,9 @@ impl News {
     fn device(&mut self, r: &Record) {
         let dev = usize::from(Entry(r.entry).dev());
         let known = self.named[dev].is_some() || self.unnamed[dev].is_some();
-        if r.kind == Kind::SwapOn as u8 || (r.kind == Kind::ClusterMove as u8 && !known) {
+        let told = r.kind == Kind::SwapOn as u8
+            || (r.kind == Kind::ScanDevice as u8 && r.flags & flags::VERIFY == 0);
+        if told || (r.kind == Kind::ClusterMove as u8 && !known) {
             self.named[dev] = None;
             self.unnamed[dev] = Some(r.arg);
         } else if r.kind == Kind::SwapOff as u8 {

@@ -39,8 +39,12 @@ impl Tracer {
         let deadline = Instant::now() + timeout;
         loop {
             self.take(&mut out.records);
+            let more = self.scan_on(&mut out.records, MAX_BATCH / 2);
             if !out.records.is_empty() {
                 break;
+            }
+            if more {
+                continue;
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -61,7 +65,7 @@ impl Tracer {
         self.tell(out)
     }
 
-    fn take(&mut self, records: &mut Vec<Record>) {
+    pub(super) fn take(&mut self, records: &mut Vec<Record>) {
         while records.len() < MAX_BATCH {
             let Some(item) = self.ring.next() else { break };
             let Ok(bytes) = <&[u8; RECORD_SIZE]>::try_from(&*item) else { continue };
@@ -71,6 +75,9 @@ impl Tracer {
                 records.push(gap);
             }
             self.news.look(&record);
+            if let Some(scan) = &mut self.scan {
+                scan.look(&record);
+            }
             records.push(record);
         }
     }
@@ -116,6 +123,8 @@ impl Tracer {
         mut each: impl FnMut(&Drained) -> anyhow::Result<()>,
     ) -> anyhow::Result<Trailer> {
         self.news.hurry();
+        // What it did not read, nobody waits for.
+        self.scan = None;
         self.detach();
         let mut out = Drained::default();
         loop {

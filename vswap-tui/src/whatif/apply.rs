@@ -23,7 +23,13 @@ impl WhatIf {
             | Kind::ClusterMove
             | Kind::WriteEnd
             | Kind::ReadEnd
-            | Kind::LoadFail => {
+            | Kind::LoadFail
+            | Kind::ScanBegin
+            | Kind::ScanDevice
+            | Kind::ScanCluster
+            | Kind::ScanSlots
+            | Kind::ScanOwner
+            | Kind::ScanEnd => {
                 return;
             }
             Kind::Gap => {

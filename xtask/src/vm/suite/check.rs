@@ -49,8 +49,19 @@ pub(crate) fn trace(scenario: &Scenario, kernel: &Kernel, vswap: &Vswap) -> Vec<
             slot_set(kernel, vswap, &mut bad);
             backends(scenario, kernel, vswap, &mut bad);
             numbers(kernel, vswap, &mut bad);
+            counters(kernel, vswap, &mut bad);
             model(vswap, &mut bad);
             designs(kernel, vswap, &mut bad);
+        }
+        End::Late => {
+            bad.equal("exit code of vswap record", i64::from(vswap.record_code), 0);
+            bad.equal("exit code of vswap report", i64::from(vswap.report_code), 0);
+            bad.number("lost", vswap.number("/lost"), 0);
+            bad.number("unconfirmed", vswap.number("/unconfirmed"), 0);
+            slot_set(kernel, vswap, &mut bad);
+            backends(scenario, kernel, vswap, &mut bad);
+            numbers(kernel, vswap, &mut bad);
+            tables(vswap, &mut bad);
         }
         End::Lossy => {
             bad.equal("exit code of vswap record", i64::from(vswap.record_code), 3);
@@ -230,7 +241,6 @@ fn numbers(kernel: &Kernel, vswap: &Vswap, bad: &mut Checks) {
         let listed = vswap.slots.iter().filter(|s| usize::from(s.dev) == dev).count() as u64;
         bad.that(listed == *used, || format!("{listed} slots of {name} are listed, /proc/swaps says {used}"));
     }
-    counters(kernel, vswap, bad);
     let mut by_memcg: BTreeMap<&str, u64> = BTreeMap::new();
     for slot in &vswap.slots {
         *by_memcg.entry(slot.memcg.as_deref().unwrap_or("(none)")).or_default() += 1;
@@ -244,6 +254,20 @@ fn numbers(kernel: &Kernel, vswap: &Vswap, bad: &mut Checks) {
     let strangers: BTreeSet<&&str> =
         by_memcg.keys().filter(|path| !kernel.swap_current.contains_key(**path)).collect();
     bad.that(strangers.is_empty(), || format!("slots of cgroups that charge no swap: {strangers:?}"));
+}
+
+/// What the tables said at the start was read, and at the end they say what the slot map says.
+fn tables(vswap: &Vswap, bad: &mut Checks) {
+    bad.positive("slots read by the scan", vswap.number("/scan/slots"));
+    let whole = |what: &str| vswap.report.pointer(what).and_then(serde_json::Value::as_bool) == Some(true);
+    bad.that(whole("/scan/complete"), || "the scan did not read everything".to_owned());
+    bad.that(whole("/verify/complete"), || "the tables were not compared to their end".to_owned());
+    bad.positive("slots compared with the tables", vswap.number("/verify/checked"));
+    bad.number("slots nobody knows", vswap.number("/verify/unknown"), 0);
+    let examples = vswap.report.pointer("/verify/examples");
+    bad.that(vswap.number("/verify/differing") == Some(0), || {
+        format!("slots differ from the kernel's tables: {examples:?}")
+    });
 }
 
 /// Sums of the report that the kernel has too.

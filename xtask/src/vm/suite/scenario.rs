@@ -27,6 +27,9 @@ pub(crate) enum End {
     Live,
     /// swapoff while the workers still swap, then SIGINT: every slot came back, nothing is left.
     Swapoff,
+    /// The recorder comes when swap is in use and the load runs, reads the kernel's tables, and ends with SIGINT at
+    /// rest: every slot must be known, and be the kernel's.
+    Late,
     /// No recorder: what the kernel and the workload say must agree by themselves.
     Unrecorded,
 }
@@ -89,6 +92,8 @@ const CLEAN: Scenario = Scenario {
     workers: &[],
     at_least: &[],
 };
+
+const LATE: Scenario = Scenario { end: End::Late, record_args: "--verify", ..CLEAN };
 
 /// The full suite, for kernels that the tracer knows.
 pub(crate) fn full() -> Vec<Boot> {
@@ -165,6 +170,64 @@ pub(crate) fn full() -> Vec<Boot> {
                         pageout:all,touch-read:0-255,touch-write:256-511,free:600-900/2,pageout:100-300"],
                     at_least: &[("zswpout", 2500), ("zswpin", 200), ("swpout_zero", 800)],
                     ..CLEAN
+                },
+            ],
+            ..BOOT
+        },
+        Boot {
+            name: "late-one-cpu",
+            cpus: 1,
+            swap: 512,
+            scenarios: vec![
+                Scenario {
+                    name: "late-order0",
+                    workers: &["--cgroup /sys/fs/cgroup/wl --pages 4096 --seed 31|\
+                        pageout:all,touch-read:0-255,touch-write:256-511,free:600-900/2,mark:/tmp/late-order0/in-use.0,\
+                        wait:/tmp/late-order0/recording,pageout:100-300,touch-read:2000-2600/3,free:2000-2100"],
+                    at_least: &[("zswpout", 2500), ("zswpin", 300), ("swpout_zero", 800)],
+                    ..LATE
+                },
+                Scenario {
+                    name: "late-device",
+                    backing: Backing::Device,
+                    workers: &["--cgroup /sys/fs/cgroup/wl --pages 4096 --seed 32|\
+                        pageout:all,sleep:1000,reclaim:4096,touch-read:0-255,mark:/tmp/late-device/in-use.0,\
+                        wait:/tmp/late-device/recording,touch-write:256-511,free:600-900/2,pageout:100-300"],
+                    at_least: &[("pswpout", 2500), ("pswpin", 200), ("swpout_zero", 800)],
+                    ..LATE
+                },
+            ],
+            ..BOOT
+        },
+        Boot {
+            name: "late-four-cpus",
+            cpus: 4,
+            swap: 512,
+            scenarios: vec![
+                Scenario {
+                    name: "late-parallel",
+                    backing: Backing::Writeback,
+                    workers: &[
+                        "--cgroup /sys/fs/cgroup/wl --set memory.max=48M --set memory.zswap.max=12M --pages 6144 \
+                            --seed 33|random:4000,mark:/tmp/late-parallel/in-use.0,random:20000,\
+                            wait:/tmp/late-parallel/recording,random:6000",
+                        "--cgroup /sys/fs/cgroup/wl --pages 6144 --seed 34|random:4000,\
+                            mark:/tmp/late-parallel/in-use.1,random:20000,wait:/tmp/late-parallel/recording,\
+                            random:6000,free:0-1000",
+                        "--cgroup /sys/fs/cgroup/wl --pages 6144 --seed 35|pageout:all,\
+                            mark:/tmp/late-parallel/in-use.2,random:20000,wait:/tmp/late-parallel/recording,fork,\
+                            random:6000,pageout:0-3000",
+                    ],
+                    at_least: &[("zswpout", 10000), ("zswpin", 3000), ("pswpout", 1000)],
+                    ..LATE
+                },
+                Scenario {
+                    name: "late-thp",
+                    workers: &["--cgroup /sys/fs/cgroup/wl --thp --block 512 --pages 16384 --seed 36|\
+                        pageout:all,mark:/tmp/late-thp/in-use.0,touch-read:0-700,touch-write:5000-5300,\
+                        wait:/tmp/late-thp/recording,free:6000-6300,pageout:4000-7000"],
+                    at_least: &[("zswpout", 9000), ("swpout_zero", 2000)],
+                    ..LATE
                 },
             ],
             ..BOOT
@@ -347,6 +410,7 @@ pub(crate) fn script(lib: &str, boot: &Boot) -> String {
             End::Killed => "kill",
             End::Live => "live",
             End::Swapoff => "off",
+            End::Late => "late",
             End::Unrecorded => "none",
         };
         let devices: Vec<String> =

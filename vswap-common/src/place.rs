@@ -1,0 +1,49 @@
+//! `arg` of a `ScanSlots` record: where the data of the slots was found, and how many references they have.
+
+/// Nobody uses the slots.
+pub const FREE: u64 = 0;
+/// In use; the tables do not say where the data is.
+pub const UNKNOWN: u64 = 1;
+/// The folio in the swap cache is the only copy.
+pub const FOLIO: u64 = 2;
+/// Zero-filled.
+pub const ZERO: u64 = 3;
+/// In zswap.
+pub const ZSWAP: u64 = 4;
+/// On the device.
+pub const PHYS: u64 = 5;
+
+/// References, saturated: 15 means 15 or more.
+pub const MAX_REFS: u64 = 15;
+const MASK: u64 = 7;
+const REFS_SHIFT: u32 = 8;
+
+/// Place and references as one number.
+pub const fn pack(place: u64, refs: u64) -> u64 {
+    place | refs << REFS_SHIFT
+}
+
+/// The place in a packed number.
+pub const fn place(arg: u64) -> u64 {
+    arg & MASK
+}
+
+/// The references in a packed number.
+pub const fn refs(arg: u64) -> u64 {
+    arg >> REFS_SHIFT & MAX_REFS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn place_and_references_do_not_touch() {
+        for at in [FREE, UNKNOWN, FOLIO, ZERO, ZSWAP, PHYS] {
+            for n in 0..=MAX_REFS {
+                let arg = pack(at, n);
+                assert_eq!((place(arg), refs(arg)), (at, n));
+            }
+        }
+    }
+}
