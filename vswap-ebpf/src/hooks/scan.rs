@@ -309,10 +309,11 @@ fn describe(chunk: &Chunk, i: usize) -> u64 {
     let slot = Entry::new(chunk.dev as u8, chunk.base + i as u64).0;
     if word & 1 == 1 {
         state |= chunk.order << ORDER;
-        if entry != 0 {
-            state | place::ZSWAP | length(entry, slot) << LENGTH
-        } else if zero {
+        // The order in which the kernel asks (`swap_read_folio`): a zero-filled page may have an entry from before.
+        if zero {
             state | place::ZERO
+        } else if entry != 0 {
+            state | place::ZSWAP | length(entry, slot) << LENGTH
         } else {
             state | place::PHYS
         }
@@ -321,10 +322,10 @@ fn describe(chunk: &Chunk, i: usize) -> u64 {
         match cached(if chunk.vmemmap == 0 { 0 } else { page }, slot) {
             // About to change, or changed since: whoever holds the lock is from before our hooks, or tells it himself.
             None => state | CACHED | DOUBT | place::UNKNOWN,
+            Some((order, _)) if zero => state | CACHED | order << ORDER | place::ZERO,
             Some((order, _)) if entry != 0 => {
                 state | CACHED | order << ORDER | place::ZSWAP | length(entry, slot) << LENGTH
             }
-            Some((order, _)) if zero => state | CACHED | order << ORDER | place::ZERO,
             // Loaded from zswap, fresh or written to since: no other copy is current.
             Some((order, true)) => state | CACHED | order << ORDER | place::FOLIO,
             Some((order, false)) => state | CACHED | order << ORDER | place::PHYS,

@@ -24,7 +24,10 @@ pub fn run(args: &LiveArgs, debug_bpf: bool) -> anyhow::Result<Exit> {
     view::check_terminal(&args.view)?;
     let (source, origin): (Box<dyn Source>, Origin) = match &args.input {
         Some(path) => (Box::new(TraceSource::open(path)?), Origin::Stream),
-        None => (Box::new(open(args.ring_size, args.check || !designs.is_empty(), !args.no_scan, debug_bpf)?), Origin::Live),
+        None => (
+            Box::new(open(args.ring_size, args.check || !designs.is_empty(), !args.no_scan, debug_bpf)?),
+            Origin::Live,
+        ),
     };
     // Before the first thread is started. A stream needs no privilege from the beginning.
     drop_privileges()?;
@@ -43,8 +46,8 @@ pub fn run(args: &LiveArgs, debug_bpf: bool) -> anyhow::Result<Exit> {
 }
 
 /// Attaches; a host that does not let us still has its totals.
-fn open(ring_size: u64, for_model: bool, debug_bpf: bool) -> anyhow::Result<LiveSource> {
-    LiveSource::open(ring_size, for_model, debug_bpf).map_err(|err| match code_of(&err) {
+fn open(ring_size: u64, for_model: bool, scan: bool, debug_bpf: bool) -> anyhow::Result<LiveSource> {
+    LiveSource::open(ring_size, for_model, scan, debug_bpf).map_err(|err| match code_of(&err) {
         exit @ (Exit::NotPermitted | Exit::NotSupported) => ExitError::new(
             exit,
             format!("{err:#}. `vswap live --totals` shows what this kernel counts without being traced"),

@@ -128,7 +128,13 @@ pub fn described(generation: Generation) -> Builder {
     let words = b.array(int, 512);
     b.structure("swap_table", 4096, &[("entries", words, 0)]);
     let list = b.structure("list_head", 24, &[("next", void_ptr, 0), ("prev", void_ptr, 8)]);
-    let mut ci = vec![("count", int, 12), ("flags", int, 14), ("order", int, 15), ("table", void_ptr, 24), ("list", list, 48)];
+    let mut ci = vec![
+        ("count", int, 12),
+        ("flags", int, 14),
+        ("order", int, 15),
+        ("table", void_ptr, 24),
+        ("list", list, 48),
+    ];
     if counted {
         ci.push(("extend_table", void_ptr, 32));
     }

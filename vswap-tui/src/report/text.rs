@@ -69,6 +69,25 @@ fn trust(r: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
     } else {
         writeln!(out, "Lost      none")?;
     }
+    if let Some(scan) = &r.scan {
+        let doubt =
+            if scan.doubtful > 0 { format!(", {} in doubt", count(scan.doubtful)) } else { String::new() };
+        let cut = if scan.complete { "" } else { "; it did not get to its end" };
+        let took = duration(scan.ns);
+        writeln!(out, "Scan      {} slots of the kernel's tables in {took}{doubt}{cut}", count(scan.slots))?;
+    }
+    if let Some(v) = r.verify {
+        let unknown = if v.unknown > 0 { format!(", {} unknown", count(v.unknown)) } else { String::new() };
+        writeln!(
+            out,
+            "Verified  {} slots with the kernel's tables: {} differ{unknown}",
+            count(v.checked),
+            count(v.differing)
+        )?;
+        for example in &v.examples {
+            writeln!(out, "          {example}")?;
+        }
+    }
     if r.unconfirmed > 0 {
         let used = r.used();
         writeln!(
@@ -286,6 +305,7 @@ impl<const N: usize> Table<N> {
 mod tests {
     use super::*;
     use crate::snapshot::Snapshot;
+    use crate::snapshot::{ScanView, VerifyView};
 
     fn text(snapshot: &Snapshot, damage: Option<&str>) -> String {
         let mut out = Vec::new();
@@ -311,6 +331,16 @@ mod tests {
     #[test]
     fn loss_and_damage_stand_above_the_numbers() {
         let mut snapshot = Snapshot { mix: [0, 1, 2, 3, 4], unconfirmed: 5, ..Snapshot::default() };
+        let scan = ScanView { slots: 12_345, ns: 45_000_000, doubtful: 2, ended: true, complete: false };
+        snapshot.scan = Some(scan);
+        snapshot.verify = Some(VerifyView {
+            checked: 9,
+            unknown: 1,
+            differing: 1,
+            looks: 2,
+            complete: true,
+            examples: vec!["slot 0:50 is free in the map, zswap in the kernel's tables".into()],
+        });
         snapshot.losses.lost = 1234;
         snapshot.losses.gaps = 2;
         let text = text(&snapshot, Some("cut short at byte 99"));
@@ -318,6 +348,12 @@ mod tests {
         assert!(at("DAMAGE    cut short at byte 99") < at("LOST      1,234 events in 2 gaps"));
         assert!(at("LOST") < at("Slots in use"));
         assert!(text.contains("5 of 10 slots in use (50.0 %) are unconfirmed"));
+        assert!(text.contains("slots of the kernel's tables in 45"), "{text}");
+        assert!(text.contains("2 in doubt; it did not get to its end"), "{text}");
+        assert!(
+            text.contains("9 slots with the kernel's tables: 1 differ, 1 unknown\n          slot 0:50"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -218,7 +218,10 @@ fn attach(plan: &Plan, facts: &Facts, ring_bytes: u32, options: Options) -> anyh
     let btf = Btf::from_sys_fs().context("read /sys/kernel/btf/vmlinux")?;
     let mut hooks = Vec::with_capacity(plan.hooks.len());
     let (mut links, mut refused) = (Links::new(), None);
-    for planned in &plan.hooks {
+    // Exits before entries: an entry whose exit is not attached yet would look like an exit that was skipped.
+    let mut order: Vec<&PlannedHook> = plan.hooks.iter().collect();
+    order.sort_by_key(|planned| planned.how == How::Kprobe);
+    for planned in order {
         let mut shown = planned.describe();
         if let Ok(function) = planned.target
             && let Err(error) = attach_one(&mut ebpf, planned, function, &btf, &mut links)
@@ -241,6 +244,7 @@ fn attach(plan: &Plan, facts: &Facts, ring_bytes: u32, options: Options) -> anyh
         log::info!("{} {} at {}: {:?} {}", shown.how, shown.hook, shown.function, shown.state, shown.reason);
         hooks.push(shown);
     }
+    hooks.sort_by_key(|shown| plan.hooks.iter().position(|planned| planned.hook.program() == shown.hook));
     Ok(Attached { ebpf, hooks, links, refused })
 }
 

@@ -85,6 +85,9 @@ pub(crate) struct Guest {
     pub(crate) swap: u64,
     /// More words for the kernel's command line.
     pub(crate) append: String,
+    /// Its CPUs run in turn on one thread. Needed where hooks are attached under load: emulated side by side, a CPU
+    /// may run the breakpoint of a patched instruction after the patching is over, which no real one can.
+    pub(crate) in_turn: bool,
     /// Time after which the run is a failure.
     pub(crate) timeout: Duration,
     /// Show the console while it runs.
@@ -141,6 +144,7 @@ pub(crate) fn run(args: &VmArgs) -> Result<u8> {
         cpus: args.cpus,
         swap: args.swap,
         append: args.append.clone(),
+        in_turn: false,
         timeout: args.timeout,
         echo: !args.live,
     };

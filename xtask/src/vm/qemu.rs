@@ -82,7 +82,9 @@ pub(crate) struct Machine {
 pub(crate) fn start(guest: &Guest, initramfs: &Path, disks: &Disks, port: Option<&Path>) -> Result<Machine> {
     let mut cmd = Command::new("qemu-system-x86_64");
     // Emulation also where the host has KVM: nested hosts announce it and then fail, and results stay comparable.
-    cmd.args(["-accel", "tcg,thread=multi", "-cpu", "max", "-nic", "none", "-display", "none"]);
+    let threads = if guest.in_turn { "single" } else { "multi" };
+    cmd.arg("-accel").arg(format!("tcg,thread={threads}"));
+    cmd.args(["-cpu", "max", "-nic", "none", "-display", "none"]);
     cmd.args(["-monitor", "none", "-serial", "stdio", "-no-reboot"]);
     cmd.args(["-smp", &guest.cpus.to_string(), "-m", &guest.memory.to_string()]);
     cmd.arg("-kernel").arg(&guest.kernel.image).arg("-initrd").arg(initramfs);

@@ -94,6 +94,7 @@ fn run_boot(
         cpus: plan.cpus,
         swap: plan.swap,
         append: plan.append.to_owned(),
+        in_turn: plan.in_turn,
         timeout: TIMEOUT,
         echo: false,
     };

@@ -67,13 +67,16 @@ pub(crate) struct Boot {
     pub(crate) swap: u64,
     /// More words for the kernel's command line.
     pub(crate) append: &'static str,
+    /// CPUs run in turn.
+    pub(crate) in_turn: bool,
     /// Scenarios in order.
     pub(crate) scenarios: Vec<Scenario>,
     /// Shell after the scenarios that judges by itself, with the functions of lib.sh.
     pub(crate) extra: &'static str,
 }
 
-const BOOT: Boot = Boot { name: "", cpus: 2, swap: 512, append: "", scenarios: Vec::new(), extra: "" };
+const BOOT: Boot =
+    Boot { name: "", cpus: 2, swap: 512, append: "", in_turn: false, scenarios: Vec::new(), extra: "" };
 
 /// Privileges: given up, enough, missing.
 const RIGHTS: &str = include_str!("../../../guest/rights.sh");
@@ -177,7 +180,6 @@ pub(crate) fn full() -> Vec<Boot> {
         Boot {
             name: "late-one-cpu",
             cpus: 1,
-            swap: 512,
             scenarios: vec![
                 Scenario {
                     name: "late-order0",
@@ -202,13 +204,13 @@ pub(crate) fn full() -> Vec<Boot> {
         Boot {
             name: "late-four-cpus",
             cpus: 4,
-            swap: 512,
+            in_turn: true,
             scenarios: vec![
                 Scenario {
                     name: "late-parallel",
                     backing: Backing::Writeback,
                     workers: &[
-                        "--cgroup /sys/fs/cgroup/wl --set memory.max=48M --set memory.zswap.max=12M --pages 6144 \
+                        "--cgroup /sys/fs/cgroup/wl --set memory.max=40M --set memory.zswap.max=3M --pages 6144 \
                             --seed 33|random:4000,mark:/tmp/late-parallel/in-use.0,random:20000,\
                             wait:/tmp/late-parallel/recording,random:6000",
                         "--cgroup /sys/fs/cgroup/wl --pages 6144 --seed 34|random:4000,\
