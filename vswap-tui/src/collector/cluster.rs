@@ -29,8 +29,8 @@ const SINCE: u64 = !0 << SINCE_SHIFT;
 const SINCE_LOW_BITS: u32 = 64 - SINCE_SHIFT;
 /// Residence is kept modulo this many milliseconds (198 days).
 const SINCE_RANGE: u64 = 1 << (SINCE_LOW_BITS + 8);
-/// Time of a slot that was in zswap before we came.
-pub(super) const SINCE_UNKNOWN: u64 = 0;
+/// Time of a slot that was in zswap before we came: the last millisecond of the range.
+pub(super) const SINCE_UNKNOWN: u64 = SINCE_RANGE - 1;
 /// Largest compressed length that is believed: a page stored as it is.
 const MAX_LEN: u16 = 4096;
 
@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn residence_survives_the_word_boundary_and_never_disturbs_the_state() {
         let mut c = Cluster::boxed(Word::FREE.with_backend(Backend::Zswap).with_len(77));
-        for since in [1, (1 << 26) - 1, 1 << 26, (1 << 34) - 3] {
+        for since in [0, 1, (1 << 26) - 1, 1 << 26, (1 << 34) - 3] {
             c.start_residence(5, since);
             assert_eq!(c.residence(5, since + 12_345), Some(12_345), "since {since}");
             assert_eq!((c.words()[5].len(), c.words()[5].backend()), (77, Backend::Zswap));

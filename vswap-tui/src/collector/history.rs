@@ -59,6 +59,11 @@ impl History {
         self.open_end = Some(last.saturating_add(self.interval_ns));
     }
 
+    /// The totals begin again at zero.
+    pub(super) fn restart_totals(&mut self) {
+        self.totals_before = Totals::default();
+    }
+
     fn push(&mut self, ts: u64, mix: Mix, delta: Totals, events: u64) {
         if self.points.len() == POINTS {
             self.points.pop_front();

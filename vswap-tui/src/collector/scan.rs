@@ -17,13 +17,14 @@
 //!   after a moment, which the scan waits for before it begins. What takes longer (writeout, load) holds the folio
 //!   lock: the scan calls a slot with a locked folio unknown and comes back until the lock is free.
 //!
-//! What events said before the scan began is forgotten: some hooks were not there yet, so an allocation may have
-//! been told and its end not.
+//! What events said before the scan began is forgotten, their counts with it: some hooks were not there yet, so an
+//! allocation may have been told and its end not.
 
 use super::Collector;
 use super::cluster::{SLOTS, Word};
+use super::finding::Found;
 use crate::decode::Event;
-use crate::snapshot::{Backend, List, ScanView, VerifyView};
+use crate::snapshot::{Backend, List, ScanView, Totals, VerifyView};
 use rustc_hash::FxHashSet;
 use vswap_common::slot::MAX_DEVICES;
 use vswap_common::{flags, place};
@@ -77,6 +78,11 @@ impl Collector {
         scan.view = Some(ScanView::default());
         scan.devices = [false; MAX_DEVICES];
         self.map.forget();
+        // Counts and contradictions of that time are those of a half of the hooks.
+        self.totals = Totals::default();
+        self.history.restart_totals();
+        self.found = Found::default();
+        (self.losses.contradictions, self.losses.inversions) = (0, 0);
     }
 
     pub(super) fn scan_device(&mut self, e: &Event) {
@@ -385,12 +391,23 @@ mod tests {
     fn what_was_told_with_hooks_missing_is_forgotten() {
         let mut b = Bed::new();
         b.tell(Kind::Alloc, 40, 1, |_| {});
+        b.tell(Kind::ZswapStore, 40, 1, |_| {});
+        b.tell(Kind::Alloc, 40, 1, |_| {});
+        assert_eq!(b.collector.snapshot().losses.contradictions, 1);
         b.tell(Kind::ScanBegin, 0, 0, |_| {});
         assert_eq!(b.slot(40), None, "it may have been freed before the free hook came");
         b.tell(Kind::ScanDevice, 1024, 0, |r| r.arg = 1023);
         b.found(40, 1, place::PHYS, 0);
         assert_eq!(b.slot(40), Some((Backend::Phys, false, true, 7)));
-        assert_eq!(b.collector.snapshot().losses.contradictions, 0);
+        b.tell(Kind::Free, 40, 1, |r| r.ts += 10 << 30);
+        let s = b.collector.snapshot();
+        assert_eq!(
+            (s.losses.contradictions, s.findings.total(), s.totals.alloc, s.totals.free),
+            (0, 0, 0, 1)
+        );
+        assert_eq!(s.history.iter().map(|p| p.delta.free).sum::<u64>(), 0);
+        assert_eq!(s.transitions[Backend::Phys as usize][0], 1);
+        assert_eq!(s.transitions.as_flattened().iter().sum::<u64>(), 1);
     }
 
     #[test]

@@ -131,6 +131,7 @@ impl SlotMap {
 
     /// A scan begins: what was told before was told with hooks missing. Only names stay.
     pub(super) fn forget(&mut self) {
+        self.sums.transitions = [[0; 5]; 5];
         for dev in 0..MAX_DEVICES as u8 {
             if self.device_mut(dev).is_seen() {
                 self.drop_device(dev);

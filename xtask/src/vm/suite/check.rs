@@ -62,6 +62,7 @@ pub(crate) fn trace(scenario: &Scenario, kernel: &Kernel, vswap: &Vswap) -> Vec<
             backends(scenario, kernel, vswap, &mut bad);
             numbers(kernel, vswap, &mut bad);
             tables(vswap, &mut bad);
+            bad.number("events that contradict the scan", vswap.number("/losses/contradictions"), 0);
         }
         End::Lossy => {
             bad.equal("exit code of vswap record", i64::from(vswap.record_code), 3);
