@@ -34,6 +34,8 @@ fields! {
     FolioFlags1 = "folio._flags_1",
     /// Bit number of `PG_head` in the flags: set on a large folio.
     PgHead = "pageflags.PG_head",
+    /// Bit number of `PG_swapcache` in the flags.
+    PgSwapcache = "pageflags.PG_swapcache",
     /// Offset of `struct folio.memcg_data`.
     FolioMemcg = "folio.memcg_data",
     /// Offset of `obj_cgroup.memcg` where a folio points to an `obj_cgroup` (member `is_root` exists), else missing.
@@ -68,7 +70,7 @@ fields! {
     SiPages = "swap_info_struct.pages",
     /// Offset of `swap_info_struct.cluster_info`, pointer to the array.
     SiClusters = "swap_info_struct.cluster_info",
-    /// Slots per cluster: length of `swap_table.entries[]`.
+    /// Slots per cluster: length of `swap_table.entries[]`; without tables, of the largest order that has a list.
     ClusterSlots = "slots per cluster",
     /// 1 if the zero flag is bit 59 of the table word (no zero bitmap on this kernel), else missing.
     ZeroInWord = "zero flag in word",
@@ -110,6 +112,10 @@ fields! {
     BioStatus = "bio.bi_status",
     /// 1 where the owner of slots is told by `swap_cgroup_record(folio, id, entry)` (up to 7.1), else missing.
     OwnerByRecord = "owner by record",
+    /// 1 where slots pass through per-CPU caches before a folio has them and after it gave them up (6.12), else missing.
+    SlotCaches = "per-CPU slot caches",
+    /// 1 where `zswap_load` says with a bool whether it had the page (6.12), else missing.
+    LoadSaysTrue = "zswap_load is bool",
     /// Position of the folio among the arguments of the writeout function.
     ArgWriteout = "folio argument of writeout",
     /// Position of the folio among the arguments of the physical write function.

@@ -94,6 +94,19 @@ impl Hook {
     }
 }
 
+impl Hook {
+    /// Programs that serve the hook on some kernels in one copy: what the kernel skips of them is lost.
+    pub const fn helpers(self) -> &'static [&'static str] {
+        match self {
+            Self::Free => &["free_slot", "free_parked", "free_run", "reserve"],
+            Self::CacheDel => &["cache_clear"],
+            Self::Charge => &["charge_enter"],
+            Self::AllocExit => &["alloc_return"],
+            _ => &[],
+        }
+    }
+}
+
 /// Number of hooks.
 pub const HOOKS: usize = Hook::ALL.len();
 

@@ -83,11 +83,16 @@ pub enum Kind {
     ScanOwner = 32,
     /// The scan is over. `arg` = slots read, `val` = slots left in doubt. Flag `FAILED`: not everything was read.
     ScanEnd = 33,
+    /// The allocator took slots off its map, for a folio or for a CPU's cache of slots (`swap_range_alloc`, 6.12): for
+    /// /proc/swaps they are in use from here to their `Return`.
+    Reserve = 34,
+    /// Slots are back on the allocator's map (`swap_entry_range_free`, 6.12).
+    Return = 35,
 }
 
 impl Kind {
     /// All kinds in the order of their numbers.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 35] = [
         Self::Gap,
         Self::Alloc,
         Self::AllocFail,
@@ -121,6 +126,8 @@ impl Kind {
         Self::ScanSlots,
         Self::ScanOwner,
         Self::ScanEnd,
+        Self::Reserve,
+        Self::Return,
     ];
 
     /// The kind with this number, if there is one.
@@ -164,6 +171,8 @@ impl Kind {
             Self::ScanSlots => "scan_slots",
             Self::ScanOwner => "scan_owner",
             Self::ScanEnd => "scan_end",
+            Self::Reserve => "reserve",
+            Self::Return => "return",
         }
     }
 }

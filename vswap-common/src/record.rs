@@ -25,6 +25,8 @@ pub mod flags {
     pub const CACHED: u16 = 1 << 8;
     /// The scan compares what is known with the tables; it teaches nothing.
     pub const VERIFY: u16 = 1 << 9;
+    /// The zswap entry was freed by the thread that gives the slot up just now: `Free` follows (6.12).
+    pub const IN_FREE: u16 = 1 << 10;
 }
 
 /// What a hook saw. Meaning of `arg` and `val` by kind: see [`crate::Kind`].

@@ -56,7 +56,9 @@ pub fn emit(hook: Hook, draft: &Draft) {
 /// Puts the record into the ring if there is room.
 #[inline(always)]
 pub fn put(hook: Hook, draft: &Draft) -> bool {
-    let (Some(cpu), Some(counts)) = (CPUS.get_ptr_mut(0), COUNTS.get_ptr_mut(hook as u32)) else { return false };
+    let (Some(cpu), Some(counts)) = (CPUS.get_ptr_mut(0), COUNTS.get_ptr_mut(hook as u32)) else {
+        return false;
+    };
     let Some(mut entry) = RING.reserve::<Record>(0) else { return false };
     // SAFETY: both point to this CPU's elements of per-CPU arrays; the adds are atomic because an interrupt on this
     // CPU may run another hook in between.

@@ -21,6 +21,10 @@ pub const ALLOC: u32 = 1 << 5;
 pub const CHARGES: u32 = 1 << 6;
 /// Inside `swap_read_folio`, `zswap_load` was entered.
 pub const READ_IN_ZSWAP: u32 = 1 << 7;
+/// `alloc_entry` was given to the thread and its folio is not in the swap cache yet (only with slot caches).
+pub const FRESH: u32 = 1 << 8;
+/// `free_swap_and_cache_nr` runs: what zswap has of its slots goes just before they do.
+pub const FREEING: u32 = 1 << 9;
 
 /// State of one thread. Times are `CLOCK_MONOTONIC` nanoseconds.
 #[derive(Clone, Copy)]
@@ -32,6 +36,15 @@ pub struct Task {
     pub alloc_entry: u64,
     /// Folio entry, begin of the running `swap_writeout`.
     pub out_entry: u64,
+    /// Entry of the folio that last entered the swap cache (only with slot caches).
+    pub joined: u64,
+    /// Entry of the folio that last left the swap cache and did not go by reclaim, until its slots are told free or
+    /// others come out of a cache of slots (only with slot caches).
+    pub left: u64,
+    /// Entry read into a folio outside the swap cache (only with slot caches), 0 if none.
+    pub aside: u64,
+    /// First entry of the running `free_swap_and_cache_nr`.
+    pub free_entry: u64,
     /// Begin of the running `swap_writeout`.
     pub out_ts: u64,
     /// Folio entry of the running `zswap_store`.
@@ -50,20 +63,32 @@ pub struct Task {
     pub len: u32,
     /// Pages stored so far by the running `zswap_store`.
     pub stored: u32,
+    /// Slots of the running `free_swap_and_cache_nr`.
+    pub free_nr: u32,
+    /// Owner recorded for `alloc_entry`, 0 if none.
+    pub owner: u32,
     /// Order of the folio of the running `swap_writeout`.
     pub out_order: u8,
     /// Order of the folio of the running `zswap_store`.
     pub store_order: u8,
     /// Order of the folio of the running `swap_read_folio`.
     pub read_order: u8,
+    /// Order of the folio of the running `folio_alloc_swap`.
+    pub alloc_order: u8,
     /// No padding.
-    pub _reserved: u8,
+    pub _reserved: [u8; 7],
+    /// Copy of the exit that told of `joined`, 0 once the other has seen that.
+    pub joined_by: u8,
 }
 
 const EMPTY: Task = Task {
     alloc_ci: 0,
     alloc_entry: 0,
     out_entry: 0,
+    joined: 0,
+    left: 0,
+    aside: 0,
+    free_entry: 0,
     out_ts: 0,
     store_entry: 0,
     store_ts: 0,
@@ -73,10 +98,14 @@ const EMPTY: Task = Task {
     state: 0,
     len: 0,
     stored: 0,
+    free_nr: 0,
+    owner: 0,
     out_order: 0,
     store_order: 0,
     read_order: 0,
-    _reserved: 0,
+    alloc_order: 0,
+    _reserved: [0; 7],
+    joined_by: 0,
 };
 
 impl Task {

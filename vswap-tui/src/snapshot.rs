@@ -112,6 +112,9 @@ pub struct DeviceView {
     pub pages: u64,
     /// Slots in use.
     pub used: u64,
+    /// Slots that nobody owns and the kernel counts as in use: they wait in per-CPU caches (6.12). `None` where there are
+    /// none such, or not every event about them was seen.
+    pub idle: Option<u64>,
     /// Slots in use by backend.
     pub mix: Mix,
     /// Priority.

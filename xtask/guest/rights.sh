@@ -142,5 +142,8 @@ grep -q '"state": "seen"' $out/doctor.json && fail "rights doctor: sees without 
 grep -q '"zswpout in /proc/vmstat"' $out/doctor.json || fail "rights doctor: knows no totals"
 vswap doctor --json > $out/doctor-root.json || fail "rights doctor as root: $?"
 vswap doctor > $out/doctor-root.txt
-[ "$(grep -c '"state": "seen"' $out/doctor-root.json)" -ge 16 ] || fail "rights doctor: $(grep -A1 '"state"' $out/doctor-root.txt)"
+least=16
+# No references, no lists, no choices of the allocator.
+case $(uname -r) in 6.12.*) least=15 ;; esac
+[ "$(grep -c '"state": "seen"' $out/doctor-root.json)" -ge $least ] || fail "rights doctor: $(grep -A1 '"state"' $out/doctor-root.txt)"
 [ "$(hooked)" -eq "$before" ] || fail "rights: hooks left in the kernel"

@@ -1,12 +1,15 @@
 //! Result of an allocation and its owner. The slots themselves were told by `cache_add`.
 
-use crate::emit::{Draft, emit, fault, map_full};
-use crate::scratch::{ALLOC, CHARGES};
+use crate::emit::{Draft, emit, fault, map_full, skipped};
+use crate::scratch::{ALLOC, CHARGES, FRESH};
 use crate::{layout, scratch};
 use aya_ebpf::Global;
-use aya_ebpf::macros::{fexit, kprobe};
-use aya_ebpf::programs::{FExitContext, ProbeContext};
+use aya_ebpf::macros::{fexit, kprobe, kretprobe};
+use aya_ebpf::programs::{FExitContext, ProbeContext, RetProbeContext};
 use vswap_common::{Field, Hook, Kind, flags};
+
+/// What a refused allocation says where the kernel tells no number.
+const ENOMEM: i32 = -12;
 
 /// Not 0: tell the begin of each allocation too. Only the check against the model needs it.
 #[unsafe(no_mangle)]
@@ -14,7 +17,8 @@ static FOLLOW_ALLOCATOR: Global<u8> = Global::new(0);
 
 /// `int __mem_cgroup_try_charge_swap(folio)`: the folio is locked, its slots are its own. Also called when the
 /// allocation failed; then there is nothing to charge. Where the cluster has no owners:
-/// `swap_cgroup_record(folio, id, entry)`, which follows a charge that was not refused.
+/// `swap_cgroup_record(folio, id, entry)`, which follows a charge that was not refused; in 6.12 its arguments are
+/// `(entry, id, nr)`.
 #[fexit]
 pub fn charge(ctx: FExitContext) -> u32 {
     charge_once(&ctx)
@@ -27,7 +31,9 @@ pub fn charge_2(ctx: FExitContext) -> u32 {
 
 #[inline(always)]
 fn charge_once(ctx: &FExitContext) -> u32 {
-    let told = if layout::value(Field::OwnerByRecord) == 1 {
+    let told = if layout::value(Field::SlotCaches) == 1 {
+        owned(ctx.arg(0), ctx.arg::<u64>(1) as u16)
+    } else if layout::value(Field::OwnerByRecord) == 1 {
         recorded(ctx.arg(0), ctx.arg::<u64>(1) as u16, ctx.arg(2))
     } else {
         charged(ctx.arg(0), ctx.arg::<i32>(1))
@@ -35,6 +41,58 @@ fn charge_once(ctx: &FExitContext) -> u32 {
     if told.is_none() {
         fault(Hook::Charge);
     }
+    0
+}
+
+/// Kept until the slots are told. Giving slots up is recorded too, with no owner. A charge that went well is the
+/// last that can fail: nothing is to be told when the allocation returns.
+#[inline(always)]
+fn owned(entry: u64, id: u16) -> Option<()> {
+    let Some(task) = scratch::current() else { return Some(()) };
+    if id != 0 && task.state & FRESH != 0 && task.alloc_entry == entry {
+        task.owner = u32::from(id);
+        task.state &= !ALLOC;
+    }
+    Some(())
+}
+
+/// `int __mem_cgroup_try_charge_swap(folio, entry)` of 6.12 begins: the slots that the thread was given, none if
+/// `entry` is 0. If the charge is refused they go back untold.
+#[kprobe]
+pub fn charge_enter(ctx: ProbeContext) -> u32 {
+    if let (Some(task), Some(entry)) = (scratch::current(), ctx.arg::<u64>(1)) {
+        given(task, entry);
+    }
+    0
+}
+
+#[inline(always)]
+fn given(task: &mut scratch::Task, entry: u64) {
+    if entry != 0 && task.state & ALLOC != 0 {
+        task.alloc_entry = entry;
+        task.owner = 0;
+        task.state |= FRESH;
+    }
+}
+
+/// `swp_entry_t folio_alloc_swap(folio)` of 6.12 returned; a struct, which fexit does not take. Nothing is left to do
+/// after a charge that went well.
+#[kretprobe]
+pub fn alloc_return(ctx: RetProbeContext) -> u32 {
+    let Some(task) = scratch::current() else { return 0 };
+    if task.state & ALLOC == 0 {
+        return 0;
+    }
+    let entry: u64 = ctx.ret();
+    if entry == 0 {
+        let mut draft = Draft::new(Kind::AllocFail, 0, 0, task.alloc_order);
+        draft.val = ENOMEM;
+        emit(Hook::AllocExit, &draft);
+    } else if task.state & FRESH == 0 {
+        // Memory cgroups are off: nobody asked for a charge.
+        given(task, entry);
+    }
+    task.state &= !ALLOC;
     0
 }
 
@@ -89,7 +147,15 @@ pub fn alloc_enter(ctx: ProbeContext) -> u32 {
         return 0;
     };
     match scratch::current_or_new() {
-        Some(task) => task.enter(ALLOC, Hook::AllocExit),
+        Some(task) => {
+            if task.state & FRESH != 0 {
+                // Neither told nor given back: both copies of the exit that tells were skipped.
+                skipped(Hook::CacheAdd);
+                task.state &= !FRESH;
+            }
+            task.alloc_order = order;
+            task.enter(ALLOC, Hook::AllocExit);
+        }
         None => map_full(Hook::AllocEnter),
     }
     if FOLLOW_ALLOCATOR.load() != 0 {

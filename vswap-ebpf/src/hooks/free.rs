@@ -1,16 +1,27 @@
 //! Slots become free, clusters change lists: all under the cluster lock.
 
-use crate::emit::{Draft, emit, fault};
+use crate::emit::{Draft, emit, fault, map_full};
+use crate::scratch::{FREEING, FRESH};
 use crate::{layout, scratch};
 use aya_ebpf::EbpfContext;
-use aya_ebpf::macros::{fentry, fexit};
-use aya_ebpf::programs::{FEntryContext, FExitContext};
+use aya_ebpf::macros::{fentry, fexit, kprobe};
+use aya_ebpf::programs::{FEntryContext, FExitContext, ProbeContext};
 use vswap_common::{Entry, Field, Hook, Kind};
 
 /// `__swap_cluster_free_entries(si, ci, ci_start, nr)`: the single place where words return to empty. In 7.0
-/// `swap_entries_free(si, ci, offset, nr)`, with an offset on the device.
+/// `swap_entries_free(si, ci, offset, nr)`, with an offset on the device. In 6.12 `swap_entry_range_free(si, entry, nr)`:
+/// a single slot there comes out of a CPU's cache of slots, which it entered free (see `free_slot`) or never left, unless
+/// its folio has just left the swap cache: who wants its slot at once frees it without the detour.
 #[fentry]
 pub fn free(ctx: FEntryContext) -> u32 {
+    if layout::value(Field::SlotCaches) == 1 {
+        let (entry, nr): (u64, u32) = (ctx.arg(1), ctx.arg(2));
+        emit(Hook::Free, &Draft::new(Kind::Return, entry, nr as u16, 0));
+        if nr > 1 || scratch::current().is_some_and(|task| task.left == entry) {
+            given_up(entry, nr as u16);
+        }
+        return 0;
+    }
     match first_freed(&ctx) {
         Some(entry) => {
             let nr: u32 = ctx.arg(3);
@@ -24,6 +35,80 @@ pub fn free(ctx: FEntryContext) -> u32 {
         None => fault(Hook::Free),
     }
     0
+}
+
+/// `swap_range_alloc(si, offset, nr)` of 6.12: slots leave the allocator's map, under the device's lock.
+#[fentry]
+pub fn reserve(ctx: FEntryContext) -> u32 {
+    match layout::read::<u8>(ctx.arg(0), Field::SiType) {
+        Some(dev) => {
+            let nr: u32 = ctx.arg(2);
+            emit(Hook::Free, &Draft::new(Kind::Reserve, Entry::new(dev, ctx.arg(1)).0, nr as u16, 0));
+        }
+        None => fault(Hook::Free),
+    }
+    0
+}
+
+/// `free_swap_slot(entry)` of 6.12: nobody needs the slot any more. It waits in this CPU's cache of slots, in use for
+/// the kernel's counters, until the cache is full.
+#[kprobe]
+pub fn free_slot(ctx: ProbeContext) -> u32 {
+    match ctx.arg(0) {
+        Some(entry) => given_up(entry, 1),
+        None => fault(Hook::Free),
+    }
+    0
+}
+
+/// `swapcache_free_entries(entries, n)` of 6.12: what comes now was in a CPU's cache of slots.
+#[kprobe]
+pub fn free_parked(_ctx: ProbeContext) -> u32 {
+    if let Some(task) = scratch::current() {
+        task.left = 0;
+    }
+    0
+}
+
+/// `free_swap_and_cache_nr(entry, nr)` of 6.12: where all slots of the run become free, zswap forgets them one by
+/// one before they do.
+#[kprobe]
+pub fn free_run(ctx: ProbeContext) -> u32 {
+    let (Some(entry), Some(nr)) = (ctx.arg(0), ctx.arg::<u32>(1)) else {
+        fault(Hook::Free);
+        return 0;
+    };
+    match scratch::current_or_new() {
+        Some(task) => {
+            task.free_entry = entry;
+            task.free_nr = nr;
+            task.state |= FREEING;
+        }
+        None => map_full(Hook::Free),
+    }
+    0
+}
+
+/// Tells a free, unless the slots go back before anybody was told that they were taken: no folio got into the cache
+/// with them, or no cgroup wanted to be charged.
+#[inline(always)]
+fn given_up(entry: u64, nr: u16) {
+    if let Some(task) = scratch::current() {
+        if task.state & FRESH != 0 && task.alloc_entry == entry {
+            task.state &= !FRESH;
+            return;
+        }
+        if task.left == entry {
+            task.left = 0;
+        }
+        if task.out_entry == entry {
+            task.state |= scratch::OUT_DONE;
+        }
+        if entry.wrapping_sub(task.free_entry) < u64::from(task.free_nr) {
+            task.state &= !FREEING;
+        }
+    }
+    emit(Hook::Free, &Draft::new(Kind::Free, entry, nr, 0));
 }
 
 #[inline(always)]

@@ -161,7 +161,8 @@ fn cluster(dev: u8, first: u64, index: u64, extra: u16) -> Option<u32> {
     let head = ci + u64::from(value(Field::CiList));
     let (next, prev): (u64, u64) = (read_at(head)?, read_at(head + 8)?);
     let off = index * u64::from(value(Field::ClusterSlots));
-    let mut draft = Draft::new(Kind::ScanCluster, Entry::new(dev, off).0, count, if order > 9 { 0 } else { order });
+    let mut draft =
+        Draft::new(Kind::ScanCluster, Entry::new(dev, off).0, count, if order > 9 { 0 } else { order });
     draft.val = i32::from(list);
     draft.arg = neighbour(next, first) | neighbour(prev, first) << 32;
     draft.flags = extra;
@@ -198,7 +199,8 @@ fn read_chunk(dev: u8, off: u64) -> Option<u32> {
     chunk.base = base;
     chunk.slots = if max - base < SLOTS as u64 { max - base } else { SLOTS as u64 };
     chunk.order = u64::from(read::<u8>(ci, Field::CiOrder)? & 15);
-    chunk.vmemmap = if address(Address::VmemmapBase) == 0 { 0 } else { read_at(address(Address::VmemmapBase))? };
+    chunk.vmemmap =
+        if address(Address::VmemmapBase) == 0 { 0 } else { read_at(address(Address::VmemmapBase))? };
     let table: u64 = read(ci, Field::CiTable)?;
     if table == 0 {
         // The table is gone with the last slot in use: nothing but free slots.
@@ -343,7 +345,11 @@ fn cached(at: u64, slot: u64) -> Option<(u64, bool)> {
     let folio = layout::folio(at)?;
     let bit = |field: Field| page_flags >> (value(field) & 63) & 1 == 1;
     let ours = slot.wrapping_sub(folio.entry) < u64::from(folio.nr());
-    if bit(Field::PgLocked) || !ours { None } else { Some((u64::from(folio.order & 15), bit(Field::PgDirty))) }
+    if bit(Field::PgLocked) || !ours {
+        None
+    } else {
+        Some((u64::from(folio.order & 15), bit(Field::PgDirty)))
+    }
 }
 
 /// Compressed bytes of a zswap entry if it really is the slot's; 0 otherwise.

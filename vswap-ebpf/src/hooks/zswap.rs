@@ -2,7 +2,7 @@
 
 use crate::emit::{Draft, emit, fault, map_full, now, skipped};
 use crate::layout;
-use crate::scratch::{self, OUT, OUT_DONE, READ, READ_ASKED, READ_IN_ZSWAP, STORE};
+use crate::scratch::{self, FREEING, OUT, OUT_DONE, READ, READ_ASKED, READ_IN_ZSWAP, STORE};
 use aya_ebpf::macros::{fexit, kprobe};
 use aya_ebpf::programs::{FExitContext, ProbeContext};
 use vswap_common::{Field, Hook, Kind, flags};
@@ -149,10 +149,19 @@ pub fn zswap_free(ctx: ProbeContext) -> u32 {
             draft.flags |= flags::IN_STORE;
         } else if task.state & READ != 0 && in_run(task.read_entry, task.read_order) {
             draft.flags |= flags::IN_LOAD;
+        } else if layout::value(Field::SlotCaches) == 1 && given_up(task, entry) {
+            draft.flags |= flags::IN_FREE;
         }
     }
     emit(Hook::ZswapFree, &draft);
     0
+}
+
+/// In 6.12 zswap forgets some slots just before they are freed.
+#[inline(always)]
+fn given_up(task: &scratch::Task, entry: u64) -> bool {
+    let in_run = entry.wrapping_sub(task.free_entry) < u64::from(task.free_nr);
+    task.left == entry || (task.state & FREEING != 0 && in_run)
 }
 
 /// `swap_read_folio(.., folio, ..)` begins: locked, in the swap cache.
@@ -166,12 +175,30 @@ pub fn read_enter(ctx: ProbeContext) -> u32 {
         map_full(Hook::ReadEnter);
         return 0;
     };
+    if layout::value(Field::SlotCaches) == 1 && came_in(&ctx, task, folio).is_none() {
+        fault(Hook::ReadEnter);
+    }
     task.read_entry = folio.entry;
     task.read_order = folio.order;
     task.read_ts = now();
     task.enter(READ, Hook::ReadExit);
     task.state &= !(READ_ASKED | READ_IN_ZSWAP);
     0
+}
+
+/// In 6.12 a device that answers at once, like zram, is read into a folio outside the swap cache, and its slot held as
+/// if it were cached: told as such until `swapcache_clear` lets go. Otherwise the thread has just put the folio into the
+/// cache: if that was not told, both copies of the exit were skipped.
+#[inline(always)]
+fn came_in(ctx: &ProbeContext, task: &mut scratch::Task, folio: layout::Folio) -> Option<()> {
+    let flags: u64 = layout::read(ctx.arg(0)?, Field::FolioFlags)?;
+    if flags >> (layout::value(Field::PgSwapcache) & 63) & 1 == 0 {
+        task.aside = folio.entry;
+        emit(Hook::CacheAdd, &Draft::new(Kind::CacheAdd, folio.entry, folio.nr(), folio.order));
+    } else if task.joined != 0 && task.joined != folio.entry {
+        skipped(Hook::CacheAdd);
+    }
+    Some(())
 }
 
 /// `zswap_load(folio)` begins.
@@ -183,7 +210,8 @@ pub fn load_enter(_ctx: ProbeContext) -> u32 {
     0
 }
 
-/// `int zswap_load(folio)` returned. `-ENOENT`: not in zswap, the read from the device is not yet submitted.
+/// `int zswap_load(folio)` returned. `-ENOENT`, or false where it is a bool: not in zswap, the read from the device is
+/// not yet submitted.
 #[fexit]
 pub fn load_exit(ctx: FExitContext) -> u32 {
     load_exit_once(&ctx)
@@ -196,7 +224,11 @@ pub fn load_exit_2(ctx: FExitContext) -> u32 {
 
 #[inline(always)]
 fn load_exit_once(ctx: &FExitContext) -> u32 {
-    let ret: i32 = ctx.arg(1);
+    let ret: i32 = if layout::value(Field::LoadSaysTrue) == 1 {
+        if ctx.arg::<u64>(1) as u8 != 0 { 0 } else { ENOENT }
+    } else {
+        ctx.arg(1)
+    };
     let Some(task) = scratch::current() else { return 0 };
     if task.state & READ == 0 {
         return 0;

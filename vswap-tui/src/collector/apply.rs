@@ -59,6 +59,8 @@ impl Collector {
             }
             Kind::ClusterMove => self.cluster_move(e),
             // References and the allocator's looks change neither place nor owner: they are for the model.
+            Kind::Reserve => self.map.hold(e, true),
+            Kind::Return => self.map.hold(e, false),
             Kind::Dup | Kind::Put | Kind::Isolate | Kind::AllocBegin => {}
             Kind::ScanBegin => self.scan_begin(e),
             Kind::ScanDevice => self.scan_device(e),
@@ -206,7 +208,8 @@ impl Collector {
     fn zswap_free(&mut self, e: &Event) {
         let locked = e.flags & (flags::IN_LOAD | flags::IN_STORE) != 0;
         self.rewrite(e, |old, clash| {
-            if !old.used() && old.confirmed() {
+            // The slot is free, or becomes so at once.
+            if (!old.used() && old.confirmed()) || e.flags & flags::IN_FREE != 0 {
                 return old;
             }
             if locked {

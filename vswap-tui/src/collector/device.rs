@@ -98,13 +98,20 @@ impl Clusters {
         self.metas.resize_with(self.near.len().max(self.metas.len()), Meta::default);
     }
 
-    /// Lists of a device just switched on (`setup_swap_clusters_info`): clusters with a bad slot - the header, the
-    /// tail of the last one - are nonfull, the others free. What an event already told stays.
+    /// Slots of a device just switched on: all free that no event named.
     fn set_up(&mut self, max: u64, epoch: u32) {
         let count = max.div_ceil(SLOTS as u64).min(NEAR) as usize;
         if count > self.metas.len() {
             self.metas.resize_with(count, Meta::default);
         }
+        self.rest_is_free(epoch);
+    }
+
+    /// Lists of a device just switched on (`setup_swap_clusters_info`): clusters with a bad slot - the header, the
+    /// tail of the last one - are nonfull, the others free. What an event already told stays. Only where events tell
+    /// of changes: the first state alone would soon be wrong.
+    pub(super) fn set_up_lists(&mut self, max: u64) {
+        let count = max.div_ceil(SLOTS as u64).min(NEAR) as usize;
         let partial_tail = (!max.is_multiple_of(SLOTS as u64)).then(|| max / SLOTS as u64);
         for (i, meta) in self.metas.iter_mut().take(count).enumerate() {
             if meta.cell.list == List::None && meta.cell.used() == 0 {
@@ -112,7 +119,6 @@ impl Clusters {
                 meta.cell.list = if holds_bad { List::Nonfull } else { List::Free };
             }
         }
-        self.rest_is_free(epoch);
     }
 
     /// Cells for the views. A cluster no event has touched since the last loss has only unconfirmed slots.
@@ -151,6 +157,8 @@ pub(super) struct Device {
     pub(super) mix: Mix,
     /// Slots in use and confirmed, in the current epoch.
     pub(super) confirmed: u64,
+    /// Slots off the allocator's map, those included that nobody owns; `None` where no event tells, or not all.
+    pub(super) held: Option<u64>,
     /// Something changed since the last snapshot.
     pub(super) dirty: bool,
     name: Option<String>,
@@ -252,6 +260,7 @@ impl Device {
         self.clusters = Clusters::default();
         self.mix = Mix::default();
         self.confirmed = 0;
+        self.held = None;
         self.seen = true;
         self.active = false;
         self.declared = false;
@@ -281,11 +290,14 @@ impl Device {
         if std::mem::take(&mut self.dirty) {
             self.shared = Arc::new(self.clusters.cells(epoch));
         }
+        let used = self.mix.iter().sum();
         Some(DeviceView {
             dev,
             name: self.name.clone().unwrap_or_else(|| format!("dev {dev}")),
             pages: self.pages,
-            used: self.mix.iter().sum(),
+            used,
+            // Records of two hooks about one slot may be a moment apart: never less than none.
+            idle: self.held.map(|held| held.saturating_sub(used)),
             mix: self.mix,
             prio: self.prio,
             r#virtual: self.is_virtual,

@@ -21,6 +21,7 @@ pub(crate) mod recent;
 mod scan;
 mod slot_map;
 
+use crate::kernel::hooks::RESERVES;
 use crate::meta::{Header, HookState, HookTotals, Update};
 use crate::snapshot::{Backend, Losses, MemcgView, Snapshot, Totals};
 use finding::Found;
@@ -88,7 +89,8 @@ pub struct Collector {
 impl Collector {
     /// A collector for the recording that `header` describes; one point of history per `interval_ns` of event time.
     pub fn new(header: Arc<Header>, interval_ns: u64) -> Self {
-        let mut map = SlotMap::new(header.from_swapon);
+        let mut map =
+            SlotMap::new(header.from_swapon, visible(&header, "cluster_move"), tells_reserves(&header));
         for info in &header.devices {
             map.device_mut(info.dev).declare(info);
         }
@@ -196,6 +198,11 @@ impl Collector {
         }
         self.last_ts = self.last_ts.max(ts);
     }
+}
+
+/// Whether slots that wait in per-CPU caches are told.
+fn tells_reserves(header: &Header) -> bool {
+    header.plan.iter().any(|h| h.state == HookState::Ok && h.function.contains(RESERVES))
 }
 
 /// Whether the hook is in use, as far as the plan tells.

@@ -41,16 +41,22 @@ pub(super) struct SlotMap {
     room: usize,
     /// No device was in use when recording began.
     from_swapon: bool,
+    /// Events tell which slots the allocator holds, those without an owner too (6.12).
+    holds_told: bool,
+    /// Events tell the list of a cluster that changes it.
+    lists_told: bool,
 }
 
 impl SlotMap {
-    pub(super) fn new(from_swapon: bool) -> Self {
+    pub(super) fn new(from_swapon: bool, lists_told: bool, holds_told: bool) -> Self {
         Self {
             devices: std::iter::repeat_with(Device::default).take(MAX_DEVICES).collect(),
             sums: Sums::default(),
             epoch: 0,
             room: MAX_CLUSTERS,
             from_swapon,
+            lists_told,
+            holds_told,
         }
     }
 
@@ -156,6 +162,7 @@ impl SlotMap {
         self.epoch = self.epoch.wrapping_add(1);
         for device in &mut self.devices {
             device.confirmed = 0;
+            device.held = None;
             device.dirty = true;
         }
     }
@@ -163,9 +170,23 @@ impl SlotMap {
     /// swapon returned. True if slots were left over from a swapoff that nobody told.
     pub(super) fn switch_on(&mut self, e: &Event) -> bool {
         let leftovers = self.device_mut(e.entry.dev()).missed_swapoff() && self.drop_device(e.entry.dev());
-        let epoch = self.epoch;
-        self.device_mut(e.entry.dev()).switch_on(e.arg, e.entry.off(), e.val, epoch);
+        let (epoch, lists_told, holds_told) = (self.epoch, self.lists_told, self.holds_told);
+        let device = self.device_mut(e.entry.dev());
+        device.switch_on(e.arg, e.entry.off(), e.val, epoch);
+        if lists_told {
+            device.clusters.set_up_lists(e.entry.off());
+        }
+        if holds_told {
+            device.held = Some(0);
+        }
         leftovers
+    }
+
+    /// The allocator takes slots off its map or puts them back, whoever has them.
+    pub(super) fn hold(&mut self, e: &Event, taken: bool) {
+        let held = &mut self.device_mut(e.entry.dev()).held;
+        let change = if taken { u64::checked_add } else { u64::checked_sub };
+        *held = held.and_then(|n| change(n, u64::from(e.nr)));
     }
 
     /// swapoff completed: takes all slots of the device out of the sums. True if any was surely in use.
@@ -315,7 +336,7 @@ mod tests {
 
     #[test]
     fn a_trace_that_names_endless_clusters_is_refused_and_swapoff_makes_room() {
-        let mut map = SlotMap::new(true);
+        let mut map = SlotMap::new(true, true, false);
         map.room = 3;
         let mut latencies = Latencies::new();
         let mut put = |map: &mut SlotMap, off| {

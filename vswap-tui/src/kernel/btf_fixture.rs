@@ -89,9 +89,11 @@ impl Builder {
     }
 }
 
-/// Generations of Linux swap that have tables, oldest first.
+/// Generations of Linux swap that the tracer knows, oldest first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Generation {
+    /// 6.12: no tables; slots pass through per-CPU caches.
+    SlotCaches,
     /// 7.0: counts in a map, freed by offset on the device, owners in a map.
     Map,
     /// 7.1: counts in the words.
@@ -112,6 +114,7 @@ pub fn described(generation: Generation) -> Builder {
     let batched = generation >= Generation::Ops;
     let in_cluster = generation >= Generation::Memcg;
     let counted = generation >= Generation::Count;
+    let tables = generation >= Generation::Map;
     let mut b = Builder::new();
     let int = 1;
     let void_ptr = b.pointer(0);
@@ -122,19 +125,16 @@ pub fn described(generation: Generation) -> Builder {
         &[("flags", int, 0), ("", inner, 56), ("_flags_1", int, 72), ("memcg_data", int, 88)],
     );
     let folio_p = b.pointer(folio);
-    b.enumeration("pageflags", &[("PG_locked", 2), ("PG_dirty", 5), ("PG_head", 9)]);
+    b.enumeration("pageflags", &[("PG_locked", 2), ("PG_dirty", 5), ("PG_head", 9), ("PG_swapcache", 11)]);
     let ids = b.array(int, 512);
     b.structure("swap_memcg_table", 1024, &[("id", ids, 0)]);
-    let words = b.array(int, 512);
-    b.structure("swap_table", 4096, &[("entries", words, 0)]);
     let list = b.structure("list_head", 24, &[("next", void_ptr, 0), ("prev", void_ptr, 8)]);
-    let mut ci = vec![
-        ("count", int, 12),
-        ("flags", int, 14),
-        ("order", int, 15),
-        ("table", void_ptr, 24),
-        ("list", list, 48),
-    ];
+    let mut ci = vec![("count", int, 12), ("flags", int, 14), ("order", int, 15), ("list", list, 48)];
+    if tables {
+        let words = b.array(int, 512);
+        b.structure("swap_table", 4096, &[("entries", words, 0)]);
+        ci.push(("table", void_ptr, 24));
+    }
     if counted {
         ci.push(("extend_table", void_ptr, 32));
     }
@@ -169,6 +169,9 @@ pub fn described(generation: Generation) -> Builder {
     }
     if !counted {
         si.push(("swap_map", void_ptr, 496));
+    }
+    if !tables {
+        si.push(("lowest_bit", int, 24));
     }
     let si = b.structure("swap_info_struct", 1000, &si);
     let si_p = b.pointer(si);
@@ -205,7 +208,24 @@ pub fn described(generation: Generation) -> Builder {
     let entry = b.structure("", 8, &[("val", int, 0)]);
     let entry = b.typedef("swp_entry_t", entry);
     let long = b.integer("long unsigned int", 8);
-    if in_cluster {
+    if !tables {
+        let entries = b.pointer(entry);
+        b.func("add_to_swap_cache", &[folio_p, entry, int, void_ptr], int);
+        b.func("__delete_from_swap_cache", &[folio_p, entry, void_ptr], 0);
+        b.func("__mem_cgroup_try_charge_swap", &[folio_p, entry], int);
+        b.func("swap_cgroup_record", &[entry, int, int], int);
+        b.func("swap_entry_range_free", &[si_p, entry, int], 0);
+        b.func("swap_range_alloc", &[si_p, long, int], 0);
+        b.func("free_swap_slot", &[entry], 0);
+        b.func("free_swap_and_cache_nr", &[entry, int], 0);
+        b.func("swapcache_clear", &[si_p, entry, int], 0);
+        b.func("swapcache_free_entries", &[entries, int], 0);
+        b.func("folio_alloc_swap", &[folio_p], entry);
+        b.func("swap_writepage", &[page_p, void_ptr], int);
+        let bool = b.integer("_Bool", 1);
+        let bool = b.typedef("bool", bool);
+        b.func("zswap_load", &[folio_p], bool);
+    } else if in_cluster {
         b.func("__swap_cache_do_add_folio", &[ci_p, folio_p, entry], 0);
         b.func("__swap_cache_do_del_folio", &[ci_p, folio_p, entry, void_ptr], 0);
         b.func("__mem_cgroup_try_charge_swap", &[folio_p], int);
@@ -214,21 +234,28 @@ pub fn described(generation: Generation) -> Builder {
         b.func("__mem_cgroup_try_charge_swap", &[folio_p, entry], int);
         b.func("swap_cgroup_record", &[folio_p, int, entry], 0);
     }
-    b.func("__swap_cache_add_folio", &[ci_p, folio_p, entry], 0);
+    if tables {
+        b.func("__swap_cache_add_folio", &[ci_p, folio_p, entry], 0);
+        b.func("folio_alloc_swap", &[folio_p], int);
+        b.func("swap_writeout", &io, int);
+        b.func("zswap_load", &[folio_p], int);
+        b.func("move_cluster", &[si_p, ci_p, list_p, int], 0);
+        b.func("folio_dup_swap", &[folio_p, page_p], int);
+        b.func("swap_dup_entry_direct", &[entry], int);
+        b.func("swap_put_entries_cluster", &[si_p, int, int, int], 0);
+        b.func("isolate_lock_cluster", &[si_p, list_p], ci_p);
+    }
     if counted {
         b.func("__swap_cluster_free_entries", &[si_p, ci_p, int, int], 0);
         b.func("swap_cluster_setup_bad_slot", &[si_p, ci_p, int, int], int);
-    } else {
+    } else if tables {
         b.func("swap_entries_free", &[si_p, ci_p, long, int], 0);
         b.func("swap_cluster_setup_bad_slot", &[ci_p, long], int);
     }
     b.func("add_swap_extent", &[si_p, long, long, long], int);
-    b.func("folio_alloc_swap", &[folio_p], int);
-    b.func("swap_writeout", &io, int);
     b.func("zswap_store", &[folio_p], int);
     b.func("obj_cgroup_charge_zswap", &[objcg_p, int], 0);
     b.func("zswap_entry_free", &[ze_p], 0);
-    b.func("zswap_load", &[folio_p], int);
     b.func("swap_read_folio", &io, 0);
     b.func("__swap_writepage", &io, 0);
     if batched {
@@ -240,10 +267,5 @@ pub fn described(generation: Generation) -> Builder {
     }
     b.func("zswap_swapon", &[int, int], int);
     b.func("zswap_swapoff", &[int], 0);
-    b.func("move_cluster", &[si_p, ci_p, list_p, int], 0);
-    b.func("folio_dup_swap", &[folio_p, page_p], int);
-    b.func("swap_dup_entry_direct", &[entry], int);
-    b.func("swap_put_entries_cluster", &[si_p, int, int, int], 0);
-    b.func("isolate_lock_cluster", &[si_p, list_p], ci_p);
     b
 }

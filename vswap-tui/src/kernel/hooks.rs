@@ -15,9 +15,16 @@ pub enum How {
     Fexit,
     /// At no function: user space runs it.
     Run,
+    /// At the return of a function whose result fexit does not take.
+    Kretprobe,
 }
 
 impl How {
+    /// Of the rung that some distributions and kernels keep from everybody or nearly so.
+    pub const fn is_kprobe(self) -> bool {
+        matches!(self, Self::Kprobe | Self::Kretprobe)
+    }
+
     /// Word for it in the plan.
     pub const fn name(self) -> &'static str {
         match self {
@@ -25,6 +32,7 @@ impl How {
             Self::Kprobe => "kprobe",
             Self::Fexit => "fexit",
             Self::Run => "run",
+            Self::Kretprobe => "kretprobe",
         }
     }
 }
@@ -38,7 +46,36 @@ pub struct Alternative {
     pub args: &'static [&'static str],
     /// Fields of the layout the program reads there.
     pub fields: &'static [Field],
+    /// Programs in place of the hook's own, where the kernel offers the event in another form.
+    pub instead: Option<Programs>,
+    /// What has to be attached besides.
+    pub helpers: &'static [Helper],
 }
+
+/// A program, or two copies of one, and how they attach.
+#[derive(Clone, Copy, Debug)]
+pub struct Programs {
+    /// Entry or exit.
+    pub how: How,
+    /// Names in the eBPF object.
+    pub names: &'static [&'static str],
+}
+
+/// One more function that the hook needs on this kernel.
+#[derive(Clone, Copy, Debug)]
+pub struct Helper {
+    /// Kernel function.
+    pub function: &'static str,
+    /// Types of its arguments, as in [`Alternative::args`].
+    pub args: &'static [&'static str],
+    /// Its program.
+    pub programs: Programs,
+    /// The hook does without it where the kernel has no such function.
+    pub optional: bool,
+}
+
+/// What tells the slots that wait in per-CPU caches; where it is missing nobody counts them.
+pub const RESERVES: &str = "swap_range_alloc";
 
 /// A hook with its places in order of preference.
 #[derive(Clone, Copy, Debug)]
@@ -145,17 +182,79 @@ const SCAN: &[Field] = &[
 
 macro_rules! spec {
     ($hook:ident, $how:ident, $vital:literal, $shows:literal,
-     $($function:expr, $args:expr, $fields:expr),+) => {
+     $($function:expr, $args:expr, $fields:expr),+ $(; $oldest:expr)?) => {
         Spec {
             hook: Hook::$hook,
             how: How::$how,
             shows: $shows,
             vital: $vital,
             allocator: matches!(Hook::$hook, Hook::Dup | Hook::DupDirect | Hook::Put | Hook::Isolate),
-            alternatives: &[$(Alternative { function: $function, args: $args, fields: $fields }),+],
+            alternatives: &[$(at($function, $args, $fields)),+ $(, $oldest)?],
         }
     };
 }
+
+/// A place for the hook's own program.
+const fn at(function: &'static str, args: &'static [&'static str], fields: &'static [Field]) -> Alternative {
+    Alternative { function, args, fields, instead: None, helpers: &[] }
+}
+
+/// A kprobe of one copy.
+const fn kprobe(
+    function: &'static str,
+    args: &'static [&'static str],
+    names: &'static [&'static str],
+) -> Helper {
+    Helper { function, args, programs: Programs { how: How::Kprobe, names }, optional: false }
+}
+
+/// 6.12, where slots have no table and pass through per-CPU caches: the slots of a folio are told when it is in the
+/// cache, with the owner that was recorded before.
+const JOINED: Alternative = Alternative {
+    function: "add_to_swap_cache",
+    args: &["folio *", "swp_entry_t", "_", "_"],
+    fields: &[Field::SlotCaches, Field::FolioFlags, Field::FolioFlags1, Field::PgHead],
+    instead: Some(Programs { how: How::Fexit, names: &["cache_joined", "cache_joined_2"] }),
+    helpers: &[],
+};
+const DELETED: Alternative = Alternative {
+    function: "__delete_from_swap_cache",
+    args: &["folio *", "swp_entry_t", "_"],
+    fields: &[Field::SlotCaches, Field::FolioFlags, Field::FolioFlags1, Field::PgHead, Field::PgSwapcache],
+    instead: None,
+    helpers: &[kprobe("swapcache_clear", &["swap_info_struct *", "swp_entry_t", "_"], &["cache_clear"])],
+};
+const FREED: Alternative = Alternative {
+    function: "swap_entry_range_free",
+    args: &["swap_info_struct *", "swp_entry_t", "_"],
+    fields: &[Field::SlotCaches, Field::SiType],
+    instead: None,
+    helpers: &[
+        Helper {
+            function: RESERVES,
+            args: &["swap_info_struct *", "long unsigned int", "_"],
+            programs: Programs { how: How::Fentry, names: &["reserve"] },
+            optional: true,
+        },
+        kprobe("free_swap_slot", &["swp_entry_t"], &["free_slot"]),
+        kprobe("swapcache_free_entries", &["swp_entry_t *", "_"], &["free_parked"]),
+        kprobe("free_swap_and_cache_nr", &["swp_entry_t", "_"], &["free_run"]),
+    ],
+};
+const RECORDED: Alternative = Alternative {
+    function: "swap_cgroup_record",
+    args: &["swp_entry_t", "_", "_"],
+    fields: &[Field::SlotCaches],
+    instead: None,
+    helpers: &[kprobe("__mem_cgroup_try_charge_swap", &["folio *", "swp_entry_t"], &["charge_enter"])],
+};
+const RETURNED: Alternative = Alternative {
+    function: "folio_alloc_swap",
+    args: &["folio *"],
+    fields: &[Field::SlotCaches],
+    instead: Some(Programs { how: How::Kretprobe, names: &["alloc_return"] }),
+    helpers: &[],
+};
 
 /// All hooks in the order of [`Hook`]. Signatures as in Linux 7.3; where an older kernel has another
 /// function, it is the next alternative.
@@ -173,7 +272,8 @@ pub const SPECS: &[Spec] = &[
         COUNTED,
         "__swap_cache_add_folio",
         &["swap_cluster_info *", "folio *", "swp_entry_t"],
-        MAPPED
+        MAPPED;
+        JOINED
     ),
     spec!(
         CacheDel,
@@ -188,7 +288,8 @@ pub const SPECS: &[Spec] = &[
         COUNTED,
         "__swap_cache_del_folio",
         &["swap_cluster_info *", "folio *", "swp_entry_t", "_"],
-        MAPPED
+        MAPPED;
+        DELETED
     ),
     spec!(
         Free,
@@ -200,7 +301,8 @@ pub const SPECS: &[Spec] = &[
         CLUSTER,
         "swap_entries_free",
         &["swap_info_struct *", "swap_cluster_info *", "long unsigned int", "_"],
-        &[Field::SiType, Field::FreeByOffset]
+        &[Field::SiType, Field::FreeByOffset];
+        FREED
     ),
     spec!(
         Charge,
@@ -212,7 +314,8 @@ pub const SPECS: &[Spec] = &[
         &[Field::FolioSwap, Field::FolioFlags, Field::FolioFlags1, Field::PgHead, Field::CiMemcg],
         "swap_cgroup_record",
         &["folio *", "_", "swp_entry_t"],
-        &[Field::OwnerByRecord, Field::FolioFlags, Field::FolioFlags1, Field::PgHead]
+        &[Field::OwnerByRecord, Field::FolioFlags, Field::FolioFlags1, Field::PgHead];
+        RECORDED
     ),
     spec!(
         AllocExit,
@@ -221,7 +324,8 @@ pub const SPECS: &[Spec] = &[
         "refused allocations",
         "folio_alloc_swap",
         &["folio *"],
-        &[Field::FolioFlags, Field::FolioFlags1, Field::PgHead]
+        &[Field::FolioFlags, Field::FolioFlags1, Field::PgHead];
+        RETURNED
     ),
     spec!(
         WriteoutEnter,
@@ -230,6 +334,9 @@ pub const SPECS: &[Spec] = &[
         "begin of a writeout",
         "swap_writeout",
         &["_", "_"],
+        &[Field::ArgWriteout, Field::FolioSwap, Field::FolioFlags, Field::FolioFlags1, Field::PgHead],
+        "swap_writepage",
+        &["page *", "_"],
         &[Field::ArgWriteout, Field::FolioSwap, Field::FolioFlags, Field::FolioFlags1, Field::PgHead]
     ),
     spec!(
@@ -239,6 +346,9 @@ pub const SPECS: &[Spec] = &[
         "zero-filled folios, refused writeouts",
         "swap_writeout",
         &["_", "_"],
+        &[Field::ArgWriteout],
+        "swap_writepage",
+        &["page *", "_"],
         &[Field::ArgWriteout]
     ),
     spec!(StoreEnter, Kprobe, false, "begin of a zswap store", "zswap_store", &["folio *"], FOLIO),

@@ -358,7 +358,9 @@ impl Host<'_> {
     }
 
     fn rung(&self, hooks: &[Hook]) -> Rung {
-        let by_kprobe = |hook: &Hook| self.hook(*hook).is_some_and(|plan| plan.how == "kprobe");
+        let by_kprobe = |hook: &Hook| {
+            self.hook(*hook).is_some_and(|plan| matches!(plan.how.as_str(), "kprobe" | "kretprobe"))
+        };
         if hooks.iter().any(by_kprobe) { Rung::Kprobe } else { Rung::Fentry }
     }
 }

@@ -21,6 +21,7 @@ fn value_of(btf: &Btf, field: Field) -> Option<u32> {
         Field::FolioFlags => member("folio", "flags"),
         Field::FolioFlags1 => member("folio", "_flags_1"),
         Field::PgHead => u32::try_from(btf.enum_value("pageflags", "PG_head")?).ok(),
+        Field::PgSwapcache => u32::try_from(btf.enum_value("pageflags", "PG_swapcache")?).ok(),
         Field::FolioMemcg => member("folio", "memcg_data"),
         // Since 7.1 a folio always points to an obj_cgroup; `is_root` came with that change. Before, to its mem_cgroup.
         Field::ObjcgMemcg => {
@@ -51,7 +52,15 @@ fn value_of(btf: &Btf, field: Field) -> Option<u32> {
         Field::SiPages => member("swap_info_struct", "pages"),
         Field::SiClusters => member("swap_info_struct", "cluster_info"),
         Field::ClusterSlots => {
-            btf.array_len(btf.member("swap_table", "entries")?).filter(|n| n.is_power_of_two() && *n <= 512)
+            let slots = match btf.member("swap_table", "entries") {
+                Some(entries) => btf.array_len(entries)?,
+                // The largest order that has a list fills a cluster.
+                None => {
+                    let orders = btf.array_len(btf.member("swap_info_struct", "nonfull_clusters")?)?;
+                    1u32.checked_shl(orders.checked_sub(1)?)?
+                }
+            };
+            Some(slots).filter(|n| n.is_power_of_two() && *n <= 512)
         }
         Field::ZeroInWord => {
             // The count moved into the word first (no `swap_map`), the zero flag after it (no zero bitmap).
@@ -97,9 +106,22 @@ fn value_of(btf: &Btf, field: Field) -> Option<u32> {
                 btf.signature("folio_dup_swap").is_some() && btf.signature("swapcache_prepare").is_none();
             (table && map && pure).then_some(1)
         }
+        Field::SlotCaches => {
+            let first = |func: &str| btf.signature(func)?.into_iter().next();
+            let parked = first("free_swap_slot")? == "swp_entry_t"
+                && first("swapcache_free_entries")? == "swp_entry_t *"
+                && btf.signature("swap_entry_range_free")?.get(1)? == "swp_entry_t";
+            let table = member("swap_cluster_info", "table").is_some();
+            let maps = member("swap_info_struct", "swap_map").is_some()
+                && member("swap_info_struct", "zeromap").is_some();
+            (parked && maps && !table).then_some(1)
+        }
+        Field::LoadSaysTrue => (btf.signature("zswap_load")?.last()? == "bool").then_some(1),
         Field::BioVec => member("bio", "bi_io_vec"),
         Field::BioStatus => member("bio", "bi_status"),
-        Field::ArgWriteout => folio_argument(btf, "swap_writeout"),
+        // The page that `swap_writepage` was given is the first of its folio.
+        Field::ArgWriteout => folio_argument(btf, "swap_writeout")
+            .or_else(|| (btf.signature("swap_writepage")?.first()? == "page *").then_some(0)),
         Field::ArgWrite => folio_argument(btf, "__swap_writepage"),
         Field::ArgRead => folio_argument(btf, "swap_read_folio"),
         Field::SiPrio => member("swap_info_struct", "prio"),
@@ -160,8 +182,15 @@ mod tests {
         let btf = Btf::parse(fixture::swap_table_memcg().build()).unwrap();
         let l = resolve(&btf);
         for f in Field::ALL {
-            let older =
-                matches!(f, Field::IoByBio | Field::OwnerByRecord | Field::FreeByOffset | Field::CountInMap);
+            let older = matches!(
+                f,
+                Field::IoByBio
+                    | Field::OwnerByRecord
+                    | Field::FreeByOffset
+                    | Field::CountInMap
+                    | Field::SlotCaches
+                    | Field::LoadSaysTrue
+            );
             assert_eq!(l.get(*f).is_none(), older, "{}", f.label());
         }
         assert_eq!(l.get(Field::FolioSwap), Some(56));

@@ -11,4 +11,4 @@ pub mod plan;
 pub mod symbols;
 
 pub use facts::Facts;
-pub use plan::{Plan, PlannedHook, plan};
+pub use plan::{Plan, PlannedHook, Probe, plan};

@@ -1,7 +1,7 @@
 //! From facts to a plan: which hook attaches where, and for each hook not used the reason. Pure.
 
 use super::btf::Btf;
-use super::hooks::{Alternative, How, SCAN_VARIABLE, SPECS, Spec};
+use super::hooks::{Alternative, Helper, How, SCAN_VARIABLE, SPECS, Spec};
 use super::layout;
 use super::symbols::{Occurs, Symbols};
 use crate::meta::{HookPlan, HookState};
@@ -34,13 +34,33 @@ pub struct PlannedHook {
     pub vital: bool,
     /// Function to attach to, or why none.
     pub target: Result<&'static str, String>,
+    /// Every program to attach, the function's own first; empty without a target.
+    pub probes: Vec<Probe>,
+}
+
+/// One program at one function.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Probe {
+    /// Entry or exit.
+    pub how: How,
+    /// Kernel function.
+    pub function: &'static str,
+    /// Name in the eBPF object.
+    pub program: &'static str,
 }
 
 impl PlannedHook {
+    /// Functions it attaches to, the first one first.
+    fn functions(&self) -> String {
+        let mut names: Vec<&str> = self.probes.iter().map(|p| p.function).collect();
+        names.dedup();
+        names.join(" + ")
+    }
+
     /// The form in which it goes into a trace.
     pub fn describe(&self) -> HookPlan {
         let (function, state, reason) = match &self.target {
-            Ok(f) => ((*f).to_owned(), HookState::Ok, String::new()),
+            Ok(_) => (self.functions(), HookState::Ok, String::new()),
             Err(why) => (String::new(), HookState::Blind, why.clone()),
         };
         HookPlan {
@@ -72,6 +92,7 @@ impl Plan {
         for (spec, planned) in SPECS.iter().zip(&mut self.hooks) {
             if spec.allocator && planned.target.is_ok() {
                 planned.target = Err("switched off: only the check against the model needs it".to_owned());
+                planned.probes.clear();
             }
         }
         self
@@ -132,26 +153,57 @@ fn missing(at: &Alternative, layout: &Layout) -> Vec<&'static str> {
 
 fn plan_hook(spec: &Spec, btf: &Btf, symbols: &Symbols, layout: &Layout) -> PlannedHook {
     let mut reasons = Vec::new();
-    let mut target = None;
+    let mut chosen = None;
     for alternative in spec.alternatives {
-        match check(alternative, btf, symbols, layout) {
+        match check(spec, alternative, btf, symbols, layout) {
             Ok(()) => {
-                target = Some(alternative.function);
+                chosen = Some(alternative);
                 break;
             }
             Err(why) if reasons.contains(&why) => {}
             Err(why) => reasons.push(why),
         }
     }
-    let target = target.ok_or_else(|| reasons.join("; "));
-    PlannedHook { hook: spec.hook, how: spec.how, shows: spec.shows, vital: spec.vital, target }
+    let how = chosen.and_then(|at| at.instead).map_or(spec.how, |programs| programs.how);
+    let (target, probes) = match chosen {
+        Some(at) => (Ok(at.function), probes(spec, at, btf, symbols)),
+        None => (Err(reasons.join("; ")), Vec::new()),
+    };
+    PlannedHook { hook: spec.hook, how, shows: spec.shows, vital: spec.vital, target, probes }
 }
 
-fn check(at: &Alternative, btf: &Btf, symbols: &Symbols, layout: &Layout) -> Result<(), String> {
-    let name = at.function;
-    if name == SCAN_VARIABLE {
+fn probes(spec: &Spec, at: &Alternative, btf: &Btf, symbols: &Symbols) -> Vec<Probe> {
+    let own = [Some(spec.hook.program()), spec.hook.second()];
+    let (how, names) = match at.instead {
+        Some(programs) => (programs.how, programs.names.to_vec()),
+        None => (spec.how, own.into_iter().flatten().collect()),
+    };
+    let own = names.into_iter().map(|program| Probe { how, function: at.function, program });
+    let there =
+        |helper: &&Helper| occurs(helper.function, helper.args, helper.programs.how, btf, symbols).is_ok();
+    let helpers = at.helpers.iter().filter(there).flat_map(|helper| {
+        let of =
+            |program: &&'static str| Probe { how: helper.programs.how, function: helper.function, program };
+        helper.programs.names.iter().map(of)
+    });
+    own.chain(helpers).collect()
+}
+
+fn check(spec: &Spec, at: &Alternative, btf: &Btf, symbols: &Symbols, layout: &Layout) -> Result<(), String> {
+    if at.function == SCAN_VARIABLE {
         return check_scan(at, btf, symbols, layout);
     }
+    let how = at.instead.map_or(spec.how, |programs| programs.how);
+    occurs(at.function, at.args, how, btf, symbols)?;
+    for helper in at.helpers.iter().filter(|helper| !helper.optional) {
+        occurs(helper.function, helper.args, helper.programs.how, btf, symbols)?;
+    }
+    let missing = missing(at, layout);
+    if missing.is_empty() { Ok(()) } else { Err(format!("BTF has no {}", missing.join(", "))) }
+}
+
+/// The function is there under its own name, takes what the program expects, and can be attached that way.
+fn occurs(name: &str, wanted: &[&str], how: How, btf: &Btf, symbols: &Symbols) -> Result<(), String> {
     let Some(signature) = btf.signature(name) else {
         return Err(match symbols.occurs(name) {
             Occurs::Plain => format!("{name} is not in BTF"),
@@ -166,14 +218,17 @@ fn check(at: &Alternative, btf: &Btf, symbols: &Symbols, layout: &Layout) -> Res
             Occurs::Absent => return Err(format!("{name} is in BTF but was inlined everywhere")),
         }
     }
-    let args = &signature[..signature.len() - 1];
-    let fits = args.len() == at.args.len()
-        && args.iter().zip(at.args).all(|(got, want)| *want == "_" || got == want);
+    let Some((result, args)) = signature.split_last() else { return Err(format!("{name} has no signature")) };
+    let fits =
+        args.len() == wanted.len() && args.iter().zip(wanted).all(|(got, want)| *want == "_" || got == want);
     if !fits {
-        return Err(format!("{name} takes ({}), expected ({})", args.join(", "), at.args.join(", ")));
+        return Err(format!("{name} takes ({}), expected ({})", args.join(", "), wanted.join(", ")));
     }
-    let missing = missing(at, layout);
-    if missing.is_empty() { Ok(()) } else { Err(format!("BTF has no {}", missing.join(", "))) }
+    // The verifier knows no results that are structs.
+    if result == "swp_entry_t" && matches!(how, How::Fentry | How::Fexit) {
+        return Err(format!("{name} returns a struct, which {} does not take", how.name()));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -181,9 +236,17 @@ mod tests {
     use super::super::btf::fixture;
     use super::*;
 
+    fn functions(at: &Alternative) -> impl Iterator<Item = &'static str> {
+        std::iter::once(at.function).chain(at.helpers.iter().map(|helper| helper.function))
+    }
+
     fn symbols() -> Symbols {
-        let mut names: Vec<String> =
-            SPECS.iter().flat_map(|s| s.alternatives).map(|a| format!("0 t {}\n", a.function)).collect();
+        let mut names: Vec<String> = SPECS
+            .iter()
+            .flat_map(|s| s.alternatives)
+            .flat_map(functions)
+            .map(|f| format!("0 t {f}\n"))
+            .collect();
         names.extend(Address::ALL.iter().map(|a| format!("ffff00 b {}\n", a.names()[0])));
         Symbols::parse(&names.concat())
     }
@@ -199,7 +262,7 @@ mod tests {
             assert!(h.target.is_ok(), "{:?}: {:?}", h.hook, h.target);
         }
         assert!(p.missing().is_empty());
-        assert_eq!(p.layout_map().len(), Field::ALL.len() - 4, "all but what only older kernels have");
+        assert_eq!(p.layout_map().len(), Field::ALL.len() - 6, "all but what only older kernels have");
         assert_eq!(p.hooks[Hook::WriteEnd as usize].target, Ok("swap_write_end"));
     }
 
@@ -254,6 +317,64 @@ mod tests {
         let value = |field| p.layout.get(field);
         assert_eq!((value(Field::FreeByOffset), value(Field::CountInMap)), (Some(1), Some(1)));
         assert_eq!(value(Field::ObjcgMemcg), None, "a folio points to its mem_cgroup before 7.1");
+    }
+
+    #[test]
+    fn linux_6_12_gets_its_own_programs_and_the_lists_stay_untold() {
+        let p = plan(
+            &Btf::parse(fixture::described(fixture::Generation::SlotCaches).build()).unwrap(),
+            &symbols(),
+        );
+        assert_eq!((p.layout_name, p.missing()), ("swap-map", vec![]));
+        let off: Vec<Hook> = p.hooks.iter().filter(|h| h.target.is_err()).map(|h| h.hook).collect();
+        assert_eq!(off, [Hook::ClusterMove, Hook::Dup, Hook::DupDirect, Hook::Put, Hook::Isolate]);
+        let programs = |hook: Hook| -> Vec<(How, &str, &str)> {
+            p.hooks[hook as usize].probes.iter().map(|p| (p.how, p.function, p.program)).collect()
+        };
+        assert_eq!(
+            programs(Hook::CacheAdd),
+            ["cache_joined", "cache_joined_2"].map(|name| (How::Fexit, "add_to_swap_cache", name))
+        );
+        assert_eq!(
+            programs(Hook::Free),
+            [
+                (How::Fentry, "swap_entry_range_free", "free"),
+                (How::Fentry, "swap_range_alloc", "reserve"),
+                (How::Kprobe, "free_swap_slot", "free_slot"),
+                (How::Kprobe, "swapcache_free_entries", "free_parked"),
+                (How::Kprobe, "free_swap_and_cache_nr", "free_run"),
+            ]
+        );
+        assert_eq!(
+            programs(Hook::AllocExit),
+            [(How::Kretprobe, "folio_alloc_swap", "alloc_return")],
+            "fexit takes no function that returns a struct"
+        );
+        assert_eq!(
+            p.hooks[Hook::Charge as usize].describe().function,
+            "swap_cgroup_record + __mem_cgroup_try_charge_swap"
+        );
+        let value = |field| p.layout.get(field);
+        assert_eq!((value(Field::SlotCaches), value(Field::LoadSaysTrue)), (Some(1), Some(1)));
+        assert_eq!((value(Field::ClusterSlots), value(Field::ArgWriteout)), (Some(512), Some(0)));
+        assert_eq!(
+            (value(Field::CiTable), value(Field::ObjcgMemcg), value(Field::OwnerByRecord)),
+            (None, None, None)
+        );
+    }
+
+    #[test]
+    fn a_helper_that_is_missing_turns_the_hook_off() {
+        let btf = Btf::parse(fixture::described(fixture::Generation::SlotCaches).build()).unwrap();
+        let all: String = SPECS
+            .iter()
+            .flat_map(|s| s.alternatives)
+            .flat_map(functions)
+            .map(|name| format!("0 t {name}{}\n", if name == "free_swap_slot" { ".isra.0" } else { "" }))
+            .collect();
+        let p = plan(&btf, &Symbols::parse(&all));
+        assert!(p.missing()[0].contains("free_swap_slot exists only as a copy"), "{:?}", p.missing());
+        assert!(p.hooks[Hook::Free as usize].probes.is_empty());
     }
 
     #[test]

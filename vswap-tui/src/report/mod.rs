@@ -131,6 +131,10 @@ pub struct Device<'a> {
     pub pages: u64,
     /// Slots in use.
     pub used: u64,
+    /// Slots that wait in per-CPU caches: in use for the kernel, of nobody (6.12). Left out where there are none such, or
+    /// the recording does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idle: Option<u64>,
     /// Device of the virtual swap layer.
     pub r#virtual: bool,
     /// Priority.
@@ -269,6 +273,7 @@ fn device(d: &DeviceView) -> Device<'_> {
         name: &d.name,
         pages: d.pages,
         used: d.used,
+        idle: d.idle,
         r#virtual: d.r#virtual,
         prio: d.prio,
         active: d.active,

@@ -174,7 +174,18 @@ fn devices(r: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
             format!(" {}{kind}{state}", d.name),
         ]);
     }
-    table.write("Devices", out)
+    table.write("Devices", out)?;
+    for d in r.devices.iter().filter(|d| d.active) {
+        if let Some(idle) = d.idle {
+            let of = if d.name.is_empty() { "the device" } else { d.name };
+            writeln!(
+                out,
+                "  {} more of {of} wait in per-CPU caches: used for the kernel, of nobody",
+                count(idle)
+            )?;
+        }
+    }
+    Ok(())
 }
 
 fn memcgs(r: &Report<'_>, out: &mut impl Write) -> io::Result<()> {

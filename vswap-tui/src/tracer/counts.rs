@@ -15,8 +15,8 @@ const WORDS: usize = size_of::<HookCounts>() / 8;
 /// The counter map and where to read what the kernel skipped.
 pub(super) struct Counters {
     counts: PerCpuArray<MapData, [u64; WORDS]>,
-    /// Descriptors of the links that tell what their kprobe missed.
-    links: [Option<RawFd>; HOOKS],
+    /// Descriptors of the links that tell what their kprobe missed, by hook.
+    links: [Vec<RawFd>; HOOKS],
     /// What the links said last; they are gone when the books are closed.
     missed: [u64; HOOKS],
 }
@@ -28,11 +28,11 @@ impl Counters {
             ebpf.take_map("COUNTS").context("the eBPF object has no counters: built from another version")?;
         let counts = PerCpuArray::try_from(map).context("open the counters")?;
         let counting = fdinfo::counting_links();
-        let mut links = [None; HOOKS];
+        let mut links = [const { Vec::new() }; HOOKS];
         for hook in Hook::ALL {
-            let program = number(ebpf, *hook, "prog_id");
-            let link = counting.iter().find(|(_, id)| program == Some(*id));
-            links[*hook as usize] = link.map(|(fd, _)| *fd);
+            let ids: Vec<u64> = single(*hook).filter_map(|name| number(ebpf, name, "prog_id")).collect();
+            let ours = counting.iter().filter(|(_, id)| ids.contains(id));
+            links[*hook as usize] = ours.map(|(fd, _)| *fd).collect();
         }
         Ok(Self { counts, links, missed: [0; HOOKS] })
     }
@@ -61,7 +61,7 @@ impl Counters {
             fault: sum.fault,
             map_full: sum.map_full,
             recursion_misses: sum.skipped + self.unseen_by(ebpf, hook),
-            runs: number(ebpf, hook, "run_cnt").unwrap_or(0),
+            runs: number(ebpf, hook.program(), "run_cnt").unwrap_or(0),
         })
     }
 
@@ -75,27 +75,32 @@ impl Counters {
     /// `nmissed`). Of a hook with two copies they lose nothing unless both were skipped, which the programs notice
     /// and count themselves.
     fn unseen_by(&self, ebpf: &Ebpf, hook: Hook) -> u64 {
-        if hook.second().is_some() {
-            return 0;
-        }
-        number(ebpf, hook, "recursion_misses").unwrap_or(0) + self.missed_by(hook)
+        let skipped = single(hook).filter_map(|name| number(ebpf, name, "recursion_misses"));
+        skipped.sum::<u64>() + self.missed_by(hook)
     }
 
     fn missed_by(&self, hook: Hook) -> u64 {
-        let now = self.links[hook as usize].and_then(|fd| fdinfo::number(fd, "missed"));
-        now.unwrap_or(self.missed[hook as usize])
+        let links = &self.links[hook as usize];
+        let now: u64 = links.iter().filter_map(|fd| fdinfo::number(*fd, "missed")).sum();
+        now.max(self.missed[hook as usize])
     }
 
     /// To be called just before the links are dropped: keeps what only they can tell.
     pub(super) fn close_links(&mut self) {
         for hook in Hook::ALL {
             self.missed[*hook as usize] = self.missed_by(*hook);
-            self.links[*hook as usize] = None;
+            self.links[*hook as usize].clear();
         }
     }
 }
 
-/// What fdinfo says about the program of `hook`; `None` if it is not loaded.
-fn number(ebpf: &Ebpf, hook: Hook, name: &str) -> Option<u64> {
-    fdinfo::number(ebpf.program(hook.program())?.fd().ok()?.as_fd().as_raw_fd(), name)
+/// Programs of the hook that have no second copy to make up for what the kernel skips.
+fn single(hook: Hook) -> impl Iterator<Item = &'static str> {
+    let own = if hook.second().is_none() { Some(hook.program()) } else { None };
+    own.into_iter().chain(hook.helpers().iter().copied())
+}
+
+/// What fdinfo says about a program; `None` if it is not loaded.
+fn number(ebpf: &Ebpf, program: &str, name: &str) -> Option<u64> {
+    fdinfo::number(ebpf.program(program)?.fd().ok()?.as_fd().as_raw_fd(), name)
 }

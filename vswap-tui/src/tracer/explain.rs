@@ -42,7 +42,7 @@ impl Explain<'_> {
 
     /// Why one program could not be attached, with the exit code if that ends the run.
     pub(super) fn attach(&self, error: &ProgramError, how: How) -> (Exit, String) {
-        if how == How::Kprobe && !self.kprobes {
+        if how.is_kprobe() && !self.kprobes {
             return (Exit::NotSupported, NO_KPROBES.to_owned());
         }
         let (io, log) = match error {
@@ -54,7 +54,7 @@ impl Explain<'_> {
             return (Exit::NotPermitted, self.rights.refusal());
         }
         // Not from the verifier: the probe itself, which some distributions keep from everybody but CAP_SYS_ADMIN.
-        if how == How::Kprobe && log.is_empty() && io.and_then(errno) == Some(Errno::ACCESS) {
+        if how.is_kprobe() && log.is_empty() && io.and_then(errno) == Some(Errno::ACCESS) {
             return (Exit::NotPermitted, self.rights.probe_refusal());
         }
         if lacks_reading_helper(&log) {

@@ -8,7 +8,7 @@ use super::scan::{Scan, ScanResult};
 use crate::exit::{Exit, ExitError};
 use crate::kernel::facts::{clock_pair, read_swaps};
 use crate::kernel::hooks::How;
-use crate::kernel::{Facts, Plan, PlannedHook, plan};
+use crate::kernel::{Facts, Plan, PlannedHook, Probe, plan};
 use crate::meta::{Header, HookPlan, HookState};
 use anyhow::Context;
 use aya::maps::{MapData, RingBuf};
@@ -223,18 +223,16 @@ fn attach(plan: &Plan, facts: &Facts, ring_bytes: u32, options: Options) -> anyh
     order.sort_by_key(|planned| planned.how == How::Kprobe);
     for planned in order {
         let mut shown = planned.describe();
-        if let Ok(function) = planned.target
-            && let Err(error) = attach_one(&mut ebpf, planned, function, &btf, &mut links)
-        {
-            let (exit, text) = why.attach(&error, planned.how);
+        if let Err((probe, error)) = attach_all(&mut ebpf, &planned.probes, &btf, &mut links) {
+            let (exit, text) = why.attach(&error, probe.how);
             // Probes that are only forbidden are a matter of one setting: better said than recorded without.
-            let ends = planned.vital || (planned.how == How::Kprobe && exit == Exit::NotPermitted);
+            let ends = planned.vital || (probe.how.is_kprobe() && exit == Exit::NotPermitted);
             if ends && refused.is_none() {
                 refused = Some(ExitError::new(
                     exit,
                     format!(
-                        "cannot attach {} to {function}: {text}. `vswap doctor` shows every hook",
-                        shown.hook
+                        "cannot attach {} to {}: {text}. `vswap doctor` shows every hook",
+                        shown.hook, probe.function
                     ),
                 ));
             }
@@ -248,37 +246,46 @@ fn attach(plan: &Plan, facts: &Facts, ring_bytes: u32, options: Options) -> anyh
     Ok(Attached { ebpf, hooks, links, refused })
 }
 
-fn attach_one(
+/// Attaches every program of a hook, or says at which it failed: then those attached before are detached again.
+fn attach_all(
     ebpf: &mut Ebpf,
-    planned: &PlannedHook,
-    function: &str,
+    probes: &[Probe],
     btf: &Btf,
     links: &mut Links,
-) -> Result<(), ProgramError> {
-    let copies = [Some(planned.hook.program()), planned.hook.second()];
-    for name in copies.into_iter().flatten() {
-        let program = ebpf.program_mut(name);
-        let program = program.ok_or_else(|| ProgramError::InvalidName { name: name.to_owned() })?;
-        match (planned.how, program) {
-            (How::Fentry, Program::FEntry(p)) => {
-                p.load(function, btf)?;
-                let id = p.attach()?;
-                links.push(Box::new(p.take_link(id)?));
-            }
-            (How::Fexit, Program::FExit(p)) => {
-                p.load(function, btf)?;
-                let id = p.attach()?;
-                links.push(Box::new(p.take_link(id)?));
-            }
-            (How::Kprobe, Program::KProbe(p)) => {
-                p.load()?;
-                let id = p.attach(function, 0)?;
-                links.push(Box::new(p.take_link(id)?));
-            }
-            // Attached nowhere: run on demand.
-            (How::Run, Program::RawTracePoint(p)) => p.load()?,
-            _ => return Err(ProgramError::UnexpectedProgramType),
+) -> Result<(), (Probe, ProgramError)> {
+    let others = links.len();
+    for probe in probes {
+        if let Err(error) = attach_one(ebpf, *probe, btf, links) {
+            links.truncate(others);
+            return Err((*probe, error));
         }
+    }
+    Ok(())
+}
+
+fn attach_one(ebpf: &mut Ebpf, probe: Probe, btf: &Btf, links: &mut Links) -> Result<(), ProgramError> {
+    let Probe { how, function, program: name } = probe;
+    let program = ebpf.program_mut(name);
+    let program = program.ok_or_else(|| ProgramError::InvalidName { name: name.to_owned() })?;
+    match (how, program) {
+        (How::Fentry, Program::FEntry(p)) => {
+            p.load(function, btf)?;
+            let id = p.attach()?;
+            links.push(Box::new(p.take_link(id)?));
+        }
+        (How::Fexit, Program::FExit(p)) => {
+            p.load(function, btf)?;
+            let id = p.attach()?;
+            links.push(Box::new(p.take_link(id)?));
+        }
+        (How::Kprobe | How::Kretprobe, Program::KProbe(p)) => {
+            p.load()?;
+            let id = p.attach(function, 0)?;
+            links.push(Box::new(p.take_link(id)?));
+        }
+        // Attached nowhere: run on demand.
+        (How::Run, Program::RawTracePoint(p)) => p.load()?,
+        _ => return Err(ProgramError::UnexpectedProgramType),
     }
     Ok(())
 }

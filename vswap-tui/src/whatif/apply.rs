@@ -19,6 +19,8 @@ impl WhatIf {
         match e.kind {
             // They change neither place nor owner.
             Kind::AllocBegin
+            | Kind::Reserve
+            | Kind::Return
             | Kind::Isolate
             | Kind::ClusterMove
             | Kind::WriteEnd

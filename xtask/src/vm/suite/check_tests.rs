@@ -3,6 +3,7 @@
 use super::check;
 use super::evidence::{Kernel, Slot, Summary, Vswap};
 use super::scenario::{Scenario, full};
+use super::ways::Ways;
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -34,6 +35,7 @@ fn good() -> (Kernel, Vswap) {
         ),
         swap_current: BTreeMap::from([("/wl".to_owned(), 4 * 4096)]),
         stored_pages: Some(2),
+        ways: Ways::NEW,
     };
     let vswap = Vswap {
         record_code: 0,
@@ -47,7 +49,7 @@ fn good() -> (Kernel, Vswap) {
         report: json!({
             "events": 9, "lost": 0, "unconfirmed": 0, "host": {"cpus": 1},
             "backends": {"folio": 1, "zero": 1, "zswap": 2, "phys": 0},
-            "devices": [{"dev": 0, "used": 4}],
+            "devices": [{"dev": 0, "used": 4}], "findings": [],
             "totals": {"zswpout": 3000, "zswpin": 301, "zswpwb": 0, "pswpout": 0, "pswpin": 0, "swpout_zero": 900,
                        "swpin_zero": 90},
         }),
@@ -64,7 +66,7 @@ fn after(lie: impl FnOnce(&mut Kernel, &mut Vswap)) -> Vec<String> {
     let (mut kernel, mut vswap) = good();
     lie(&mut kernel, &mut vswap);
     let scenario = scenario("order0");
-    let mut failures = check::load(&scenario, &kernel);
+    let mut failures = check::load(&scenario, 1, &kernel);
     failures.extend(check::trace(&scenario, &kernel, &vswap));
     failures
 }
@@ -144,4 +146,26 @@ fn loss_and_damage_must_be_admitted() {
     vswap.record_code = 137;
     vswap.report_code = 5;
     assert_eq!(check::trace(&killed, &kernel, &vswap), [] as [String; 0]);
+}
+
+#[test]
+fn idle_slots_are_told_where_slots_wait_and_only_there() {
+    let idle = |n: u64, used: u64, charged: u64| {
+        after(|k, v| {
+            k.ways = Ways::of("6.12");
+            k.used[0].1 = used;
+            k.swap_current.insert("/wl".into(), charged * 4096);
+            v.slots[2].backend = "phys".into();
+            k.stored_pages = Some(1);
+            v.report["backends"] = json!({"folio": 1, "zero": 1, "zswap": 1, "phys": 1});
+            v.report["devices"][0]["idle"] = json!(n);
+        })
+    };
+    assert_eq!(idle(7, 11, 4), [] as [String; 0]);
+    assert_eq!(idle(7, 11, 11), [] as [String; 0], "given up and still charged");
+    assert!(idle(7, 12, 4)[0].contains("7 idle"));
+    assert!(idle(7, 11, 12)[0].contains("memory.swap.current is 12"));
+    assert!(idle(129, 133, 4)[0].contains("room for 128"));
+    let bad = after(|_, v| v.report["devices"][0]["idle"] = json!(0));
+    assert!(bad[0].contains("room for 0"), "{bad:?}");
 }

@@ -9,6 +9,7 @@ mod check;
 mod check_tests;
 mod evidence;
 mod scenario;
+mod ways;
 
 use super::{Guest, Programs, boot, kernel};
 use crate::sh;
@@ -16,6 +17,7 @@ use anyhow::{Context, Result, bail};
 use scenario::{Boot, End, Scenario};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use ways::Ways;
 
 /// Shell functions of the scenarios.
 const LIB: &str = include_str!("../../../guest/lib.sh");
@@ -44,7 +46,7 @@ pub(crate) fn run_all() -> Result<()> {
     run_versions(&CI, false)
 }
 
-/// The suite on these kernels: the full one where the tracer knows the kernel, else boot and swap.
+/// The suite on these kernels.
 pub(crate) fn run_versions(versions: &[&str], refresh: bool) -> Result<()> {
     let programs = Programs::build()?;
     let run = |version: &&str| run_on(&kernel::find(version, None, refresh)?, &programs, &Options::default());
@@ -55,8 +57,7 @@ pub(crate) fn run_versions(versions: &[&str], refresh: bool) -> Result<()> {
 
 /// The suite for this kernel.
 pub(crate) fn run_on(kernel: &kernel::Kernel, programs: &Programs, options: &Options) -> Result<()> {
-    // The tracer knows swap tables, counts apart from the cache: since 7.0.
-    let mut boots = if kernel.name == "6.12" { scenario::unrecorded() } else { scenario::full() };
+    let mut boots = Ways::of(&kernel.name).boots();
     if let Some(only) = &options.only {
         for plan in boots.iter_mut().filter(|plan| !plan.name.contains(only.as_str())) {
             plan.scenarios.retain(|s| s.name.contains(only.as_str()));
@@ -109,7 +110,7 @@ fn run_boot(
         }
     }
     for scenario in &plan.scenarios {
-        let found = judge(scenario, &out.join(scenario.name), &programs.vswap)
+        let found = judge(kernel, plan, scenario, &out.join(scenario.name), &programs.vswap)
             .unwrap_or_else(|err| vec![format!("cannot be judged: {err:#}")]);
         sh::say(format!("{}: {}", scenario.name, if found.is_empty() { "holds" } else { "FAILED" }));
         failures.extend(found.into_iter().map(|f| format!("{} {}: {f}", guest.name, scenario.name)));
@@ -117,13 +118,19 @@ fn run_boot(
     Ok(failures)
 }
 
-fn judge(scenario: &Scenario, dir: &Path, vswap: &Path) -> Result<Vec<String>> {
-    let kernel = evidence::Kernel::read(dir).context("evidence")?;
-    let mut failures = check::load(scenario, &kernel);
+fn judge(
+    kernel: &kernel::Kernel,
+    boot: &Boot,
+    scenario: &Scenario,
+    dir: &Path,
+    vswap: &Path,
+) -> Result<Vec<String>> {
+    let ways = Ways::of(&kernel.name);
+    let kernel = evidence::Kernel::read(dir, ways).context("evidence")?;
+    let mut failures = check::load(scenario, boot.cpus, &kernel);
     let vswap = match scenario.end {
-        End::Unrecorded => return Ok(failures),
         End::Live => evidence::Vswap::live(dir)?,
-        _ => evidence::Vswap::read(dir, vswap)?,
+        _ => evidence::Vswap::read(dir, vswap, ways)?,
     };
     failures.extend(check::trace(scenario, &kernel, &vswap));
     Ok(failures)

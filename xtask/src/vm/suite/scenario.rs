@@ -30,8 +30,6 @@ pub(crate) enum End {
     /// The recorder comes when swap is in use and the load runs, reads the kernel's tables, and ends with SIGINT at
     /// rest: every slot must be known, and be the kernel's.
     Late,
-    /// No recorder: what the kernel and the workload say must agree by themselves.
-    Unrecorded,
 }
 
 /// One load with one trace.
@@ -54,6 +52,10 @@ pub(crate) struct Scenario {
     /// Counters of vmstat that must have moved by at least so much: a load that does not do what it is for proves
     /// nothing.
     pub(crate) at_least: &'static [(&'static str, u64)],
+    /// It swaps large folios.
+    pub(crate) large: bool,
+    /// zswap refuses half of what is here for it: its counters need to move half as much.
+    pub(crate) zswap_takes_half: bool,
 }
 
 /// A boot with scenarios one after the other.
@@ -65,6 +67,8 @@ pub(crate) struct Boot {
     pub(crate) cpus: u32,
     /// Swap disk, MiB.
     pub(crate) swap: u64,
+    /// Shell before the scenarios.
+    pub(crate) prepare: &'static str,
     /// More words for the kernel's command line.
     pub(crate) append: &'static str,
     /// CPUs run in turn.
@@ -75,8 +79,16 @@ pub(crate) struct Boot {
     pub(crate) extra: &'static str,
 }
 
-const BOOT: Boot =
-    Boot { name: "", cpus: 2, swap: 512, append: "", in_turn: false, scenarios: Vec::new(), extra: "" };
+const BOOT: Boot = Boot {
+    name: "",
+    cpus: 2,
+    swap: 512,
+    prepare: "",
+    append: "",
+    in_turn: false,
+    scenarios: Vec::new(),
+    extra: "",
+};
 
 /// Privileges: given up, enough, missing.
 const RIGHTS: &str = include_str!("../../../guest/rights.sh");
@@ -94,6 +106,8 @@ const CLEAN: Scenario = Scenario {
     end: End::Clean,
     workers: &[],
     at_least: &[],
+    large: false,
+    zswap_takes_half: false,
 };
 
 const LATE: Scenario = Scenario { end: End::Late, record_args: "--verify", ..CLEAN };
@@ -248,6 +262,7 @@ pub(crate) fn full() -> Vec<Boot> {
                         random:8000,free:0-2000,random:8000",
                 ],
                 at_least: &[("pswpout", 15000), ("pswpin", 10000)],
+                large: true,
                 ..CLEAN
             }],
             ..BOOT
@@ -282,6 +297,7 @@ pub(crate) fn full() -> Vec<Boot> {
                     workers: &["--cgroup /sys/fs/cgroup/wl --thp --block 64 --pages 6144 --seed 33|\
                         pageout:all,touch-read:0-700,touch-write:2000-2600,free:3000-3600/2,pageout:all"],
                     at_least: &[("zswpout", 3000), ("swpout_zero", 800)],
+                    large: true,
                     ..CLEAN
                 },
                 Scenario {
@@ -293,6 +309,7 @@ pub(crate) fn full() -> Vec<Boot> {
                         --seed 34|random:6000,free:3000-3600/2,random:3000",
                     ],
                     at_least: &[("pswpout", 3000), ("pswpin", 1000)],
+                    large: true,
                     ..CLEAN
                 },
                 Scenario {
@@ -363,6 +380,7 @@ pub(crate) fn full() -> Vec<Boot> {
                     workers: &["--cgroup /sys/fs/cgroup/wl --thp --block 512 --pages 16384 --seed 14|\
                         pageout:all,touch-read:0-700,touch-write:5000-5300,free:6000-6300,pageout:4000-7000"],
                     at_least: &[("zswpout", 9000), ("swpout_zero", 2000)],
+                    large: true,
                     ..CLEAN
                 },
                 Scenario {
@@ -371,6 +389,7 @@ pub(crate) fn full() -> Vec<Boot> {
                     workers: &["--cgroup /sys/fs/cgroup/wl --thp --block 512 --pages 16384 --seed 15|\
                         pageout:all,sleep:1000,reclaim:8000,touch-read:0-700,free:6000-6300"],
                     at_least: &[("pswpout", 9000)],
+                    large: true,
                     ..CLEAN
                 },
             ],
@@ -382,29 +401,9 @@ pub(crate) fn full() -> Vec<Boot> {
     ]
 }
 
-/// For kernels the tracer does not know yet: they boot, swap, and the workload tells the truth about them.
-pub(crate) fn unrecorded() -> Vec<Boot> {
-    vec![Boot {
-        name: "unrecorded",
-        cpus: 2,
-        swap: 512,
-        scenarios: vec![Scenario {
-            name: "boot",
-            // Before 6.18 zswap refuses what does not compress; where a page is, is not asked here.
-            backing: Backing::Writeback,
-            end: End::Unrecorded,
-            workers: &["--cgroup /sys/fs/cgroup/wl --pages 4096|\
-                pageout:all,touch-read:0-255,touch-write:256-511,free:600-900/2,pageout:100-300"],
-            at_least: &[("zswpout", 1500), ("zswpin", 100), ("swpout_zero", 800)],
-            ..CLEAN
-        }],
-        ..BOOT
-    }]
-}
-
 /// The script of a boot: the functions, then a call for each scenario, then its own.
 pub(crate) fn script(lib: &str, boot: &Boot) -> String {
-    let mut script = format!("{lib}\n");
+    let mut script = format!("{lib}\n{}\n", boot.prepare);
     for s in &boot.scenarios {
         let zswap = if s.backing == Backing::Device { "N" } else { "Y" };
         let end = match s.end {
@@ -413,7 +412,6 @@ pub(crate) fn script(lib: &str, boot: &Boot) -> String {
             End::Live => "live",
             End::Swapoff => "off",
             End::Late => "late",
-            End::Unrecorded => "none",
         };
         let devices: Vec<String> =
             s.devices.iter().map(|(path, priority)| format!("{path} {priority}")).collect();
@@ -436,7 +434,7 @@ mod tests {
 
     #[test]
     fn every_scenario_has_its_own_name_and_a_purpose() {
-        let all: Vec<Scenario> = full().into_iter().chain(unrecorded()).flat_map(|b| b.scenarios).collect();
+        let all: Vec<Scenario> = full().into_iter().flat_map(|b| b.scenarios).collect();
         let mut names: Vec<&str> = all.iter().map(|s| s.name).collect();
         names.sort_unstable();
         names.dedup();

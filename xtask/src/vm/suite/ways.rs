@@ -1,0 +1,102 @@
+//! What a kernel's swap does in its own way: the checks are the same on all, what they expect is not.
+
+use super::scenario::{Backing, Boot, End, Scenario, full};
+
+/// Differences between the kernels that the suite knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ways {
+    /// zswap refuses what does not compress (before 6.18), and large folios: both go to the device.
+    pub(crate) zswap_refuses: bool,
+    /// Most slots of a CPU that wait in its caches (before 6.18): in use for the kernel's counters, listed by nobody.
+    pub(crate) idle_per_cpu: u64,
+    /// The model follows the allocator.
+    pub(crate) model: bool,
+    /// The kernel's tables can be read.
+    pub(crate) scan: bool,
+}
+
+impl Default for Ways {
+    fn default() -> Self {
+        Self::NEW
+    }
+}
+
+impl Ways {
+    /// The newest kernels.
+    pub(crate) const NEW: Self = Self { zswap_refuses: false, idle_per_cpu: 0, model: true, scan: true };
+    /// Linux 6.12: two caches of 64 slots (`SWAP_SLOTS_CACHE_SIZE`) for each CPU, one for each direction.
+    const OLD: Self = Self { zswap_refuses: true, idle_per_cpu: 128, model: false, scan: false };
+
+    /// Those of the kernel with this name.
+    pub(crate) fn of(kernel: &str) -> Self {
+        if kernel == "6.12" { Self::OLD } else { Self::NEW }
+    }
+
+    /// The boots of the suite, fit for the kernel.
+    pub(crate) fn boots(self) -> Vec<Boot> {
+        let mut boots = full();
+        for boot in &mut boots {
+            // `live --check` is the model beside the kernel.
+            boot.scenarios
+                .retain(|s| (self.model || s.end != End::Live) && (self.scan || s.end != End::Late));
+            if self.zswap_refuses && boot.scenarios.iter().any(|s| s.large) {
+                boot.prepare = NO_DISK;
+            }
+            for scenario in boot.scenarios.iter_mut().filter(|_| self.zswap_refuses) {
+                refused(scenario);
+            }
+        }
+        boots.retain(|boot| !(boot.scenarios.is_empty() && boot.extra.is_empty()));
+        boots
+    }
+}
+
+/// Before 6.13 a rotating disk has no clusters, hence no slots for large folios; what QEMU offers says it rotates.
+const NO_DISK: &str = "echo 0 > /sys/block/vda/queue/rotational";
+
+/// The same load where zswap takes less of it.
+fn refused(scenario: &mut Scenario) {
+    if scenario.large && scenario.backing == Backing::Zswap {
+        // Folios that were split before go to zswap, whole ones to the device.
+        scenario.backing = Backing::Writeback;
+        scenario.at_least = if scenario.name == "mthp" {
+            &[("pswpout", 2000), ("swpout_zero", 800)]
+        } else {
+            &[("pswpout", 5000), ("swpout_zero", 2000)]
+        };
+    }
+    if scenario.name == "writeback" {
+        // What compresses is small: 64 pages hold some thousand of the workload's.
+        scenario.workers = &["--cgroup /sys/fs/cgroup/wl --set memory.max=64M --set memory.zswap.max=256K \
+            --pages 32768 --seed 9|random:40000,free:3000-6000/2,touch-read:8000-8500"];
+    }
+    scenario.zswap_takes_half = true;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_old_kernel_runs_all_but_what_needs_the_model() {
+        let names = |ways: Ways| -> Vec<&str> {
+            ways.boots().iter().flat_map(|b| b.scenarios.iter().map(|s| s.name)).collect()
+        };
+        let (old, new) = (names(Ways::of("6.12")), names(Ways::of("7.3")));
+        let left_out: Vec<&str> = new.iter().filter(|name| !old.contains(name)).copied().collect();
+        let needs = |s: &Scenario| matches!(s.end, End::Live | End::Late);
+        let wanted: Vec<&str> =
+            full().iter().flat_map(|b| &b.scenarios).filter(|s| needs(s)).map(|s| s.name).collect();
+        assert_eq!(left_out, wanted);
+        assert!(left_out.contains(&"live-check") && old.len() > 15);
+    }
+
+    #[test]
+    fn large_folios_go_to_the_device_where_zswap_refuses_them() {
+        let backing = |ways: Ways| {
+            ways.boots().into_iter().flat_map(|b| b.scenarios).find(|s| s.name == "thp").map(|s| s.backing)
+        };
+        assert_eq!(backing(Ways::of("6.12")), Some(Backing::Writeback));
+        assert_eq!(backing(Ways::NEW), Some(Backing::Zswap));
+    }
+}
