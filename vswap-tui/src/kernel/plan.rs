@@ -327,7 +327,10 @@ mod tests {
         );
         assert_eq!((p.layout_name, p.missing()), ("swap-map", vec![]));
         let off: Vec<Hook> = p.hooks.iter().filter(|h| h.target.is_err()).map(|h| h.hook).collect();
-        assert_eq!(off, [Hook::ClusterMove, Hook::Dup, Hook::DupDirect, Hook::Put, Hook::Isolate]);
+        assert_eq!(
+            off,
+            [Hook::ClusterMove, Hook::Dup, Hook::DupDirect, Hook::Put, Hook::Isolate, Hook::Scan]
+        );
         let programs = |hook: Hook| -> Vec<(How, &str, &str)> {
             p.hooks[hook as usize].probes.iter().map(|p| (p.how, p.function, p.program)).collect()
         };
