@@ -89,7 +89,13 @@ impl Checker {
             })
             .is_some_and(|(flag, ..)| flag == Flag::Discard)
         };
-        if self.lost || !self.result.from_swapon {
+        // Which of several devices comes first is not known before their priorities are told.
+        let untold = || {
+            let mut devices = self.model.devices().filter(|(_, dev)| !dev.virt);
+            self.model.devices().count() > 1
+                && devices.any(|(d, _)| self.priorities[usize::from(d)].is_none())
+        };
+        if self.lost || !self.result.from_swapon || untold() {
             Cause::ColdStart
         } else if discarding(kernel) || discarding(model) {
             Cause::LateWorker
