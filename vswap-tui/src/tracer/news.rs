@@ -16,6 +16,8 @@ pub(super) struct News {
     /// Pages by device number, once a record told them; taken out when the device has its name.
     unnamed: [Option<u64>; MAX_DEVICES],
     named: [Option<DeviceInfo>; MAX_DEVICES],
+    /// A scan found the device, all of them in the order of their numbers, as `/proc/swaps` has them.
+    scanned: [bool; MAX_DEVICES],
     cgroups: Vec<CgroupInfo>,
     next_look: Option<Instant>,
 }
@@ -33,6 +35,7 @@ impl News {
             inodes: vec![0; usize::from(u16::MAX) + 1],
             unnamed: [None; MAX_DEVICES],
             named: [const { None }; MAX_DEVICES],
+            scanned: [false; MAX_DEVICES],
             cgroups: Vec::new(),
             next_look: None,
         }
@@ -61,6 +64,7 @@ impl News {
         if told || (r.kind == Kind::ClusterMove as u8 && !known) {
             self.named[dev] = None;
             self.unnamed[dev] = Some(r.arg);
+            self.scanned[dev] = r.kind == Kind::ScanDevice as u8;
         } else if r.kind == Kind::SwapOff as u8 {
             self.named[dev] = None;
             self.unnamed[dev] = None;
@@ -74,7 +78,7 @@ impl News {
 
     /// Devices whose name became certain, or whose priority changed, since the last call. Certain is a line of
     /// `/proc/swaps` that no other device has and whose size is that of exactly one unnamed device: two of one size
-    /// at once stay without a name.
+    /// at once stay without a name, unless a scan found them in their order.
     pub(super) fn devices(&mut self) -> Vec<DeviceInfo> {
         let now = Instant::now();
         let any = self.unnamed.iter().any(Option::is_some) || self.named.iter().any(Option::is_some);
@@ -102,10 +106,14 @@ impl News {
         }
         for dev in 0..MAX_DEVICES {
             let Some(pages) = self.unnamed[dev] else { continue };
-            let rivals = self.unnamed.iter().filter(|p| **p == Some(pages)).count();
+            let rivals: Vec<usize> = (0..MAX_DEVICES).filter(|d| self.unnamed[*d] == Some(pages)).collect();
+            let in_order = rivals.iter().all(|d| self.scanned[*d]);
             let taken = |name: &str| self.named.iter().flatten().any(|d| d.name == name);
             let free: Vec<&SwapLine> = lines.iter().filter(|l| l.pages == pages && !taken(&l.name)).collect();
-            if let (1, [line]) = (rivals, free.as_slice()) {
+            if let [line, ..] = free.as_slice()
+                && rivals.len() == free.len()
+                && (rivals.len() == 1 || in_order)
+            {
                 let (name, used, prio) = (line.name.clone(), line.used, line.prio);
                 let info = DeviceInfo { dev: dev as u8, name, pages, used, prio, r#virtual: false };
                 out.push(info.clone());
@@ -164,6 +172,23 @@ mod tests {
         n.look(&swapon(0, 100));
         n.look(&swapon(1, 100));
         assert!(n.name_from(&[line("/dev/a", 100), line("/dev/b", 100)]).is_empty());
+    }
+
+    #[test]
+    fn scanned_devices_have_the_order_of_their_lines() {
+        let found = |dev| Record { kind: Kind::ScanDevice as u8, ..swapon(dev, 100) };
+        let lines = [line("/dev/a", 100), line("/dev/b", 100)];
+        let mut n = News::new(Path::new("/nonexistent"));
+        n.look(&found(1));
+        assert!(n.name_from(&lines).is_empty(), "the other one may be before it");
+        n.look(&found(4));
+        let names: Vec<_> = n.name_from(&lines).into_iter().map(|d| (d.dev, d.name)).collect();
+        assert_eq!(names, [(1, "/dev/a".to_owned()), (4, "/dev/b".to_owned())]);
+
+        let mut mixed = News::new(Path::new("/nonexistent"));
+        mixed.look(&found(0));
+        mixed.look(&swapon(1, 100));
+        assert!(mixed.name_from(&lines).is_empty(), "one came meanwhile");
     }
 
     #[test]

@@ -69,7 +69,14 @@ pub(crate) fn trace(scenario: &Scenario, kernel: &Kernel, vswap: &Vswap) -> Vec<
             slot_set(kernel, vswap, &mut bad);
             backends(scenario, kernel, vswap, &mut bad);
             numbers(kernel, vswap, &mut bad);
+            devices(kernel, vswap, &mut bad);
             tables(vswap, &mut bad);
+            for (dev, (name, _)) in kernel.used.iter().enumerate() {
+                let told = vswap.report.pointer(&format!("/devices/{dev}/name"));
+                bad.that(told.and_then(serde_json::Value::as_str) == Some(name), || {
+                    format!("device {dev} is called {told:?}, wanted {name}")
+                });
+            }
             bad.number("events that contradict the scan", vswap.number("/losses/contradictions"), 0);
         }
         End::Lossy => {
@@ -309,16 +316,7 @@ fn reported(vswap: &Vswap, dev: usize) -> Option<&serde_json::Value> {
 
 /// Sums of the report that the kernel has too.
 fn counters(kernel: &Kernel, vswap: &Vswap, bad: &mut Checks) {
-    // Devices in the order of /proc/swaps are numbered from 0: the suite uses no other.
-    for (dev, (name, used)) in kernel.used.iter().enumerate() {
-        let reported = reported(vswap, dev).and_then(|d| d.get("used")).and_then(serde_json::Value::as_u64);
-        let idle = idle(kernel, vswap, dev, bad);
-        bad.number(
-            &format!("used of {name} in the report, {idle} idle ones apart"),
-            reported,
-            used - idle.min(*used),
-        );
-    }
+    devices(kernel, vswap, bad);
     for name in TOTALS {
         let want = kernel.vmstat.get(name).copied().unwrap_or(0);
         bad.number(
@@ -335,6 +333,20 @@ fn history(vswap: &Vswap, bad: &mut Checks) {
     bad.that(faults.is_some_and(Vec::is_empty), || {
         format!("the trace's own history contradicts itself: {faults:?}")
     });
+}
+
+/// Use of each device.
+fn devices(kernel: &Kernel, vswap: &Vswap, bad: &mut Checks) {
+    // Devices in the order of /proc/swaps are numbered from 0: the suite uses no other.
+    for (dev, (name, used)) in kernel.used.iter().enumerate() {
+        let reported = reported(vswap, dev).and_then(|d| d.get("used")).and_then(serde_json::Value::as_u64);
+        let idle = idle(kernel, vswap, dev, bad);
+        bad.number(
+            &format!("used of {name} in the report, {idle} idle ones apart"),
+            reported,
+            used - idle.min(*used),
+        );
+    }
 }
 
 /// The reference model picks the kernel's slot: always on one CPU, nearly always on more, and every miss is explained.

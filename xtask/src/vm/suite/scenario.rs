@@ -204,6 +204,18 @@ pub(crate) fn full() -> Vec<Boot> {
                     ..LATE
                 },
                 Scenario {
+                    // Of one size and one priority: only their order tells them apart.
+                    name: "late-equals",
+                    backing: Backing::Device,
+                    machine: ("zram 0 16M; zram 1 16M", "zram_off 0; zram_off 1"),
+                    devices: &[("/dev/zram0", "3"), ("/dev/zram1", "3")],
+                    workers: &["--cgroup /sys/fs/cgroup/wl --pages 5000 --seed 37|\
+                        pageout:all,mark:/tmp/late-equals/in-use.0,touch-read:0-1500,\
+                        wait:/tmp/late-equals/recording,free:100-900,pageout:all"],
+                    at_least: &[("pswpout", 3000), ("pswpin", 700)],
+                    ..LATE
+                },
+                Scenario {
                     name: "late-device",
                     backing: Backing::Device,
                     workers: &["--cgroup /sys/fs/cgroup/wl --pages 4096 --seed 32|\
