@@ -169,3 +169,35 @@ fn idle_slots_are_told_where_slots_wait_and_only_there() {
     let bad = after(|_, v| v.report["devices"][0]["idle"] = json!(0));
     assert!(bad[0].contains("room for 0"), "{bad:?}");
 }
+
+#[test]
+fn a_late_recording_must_know_every_slot_and_agree_with_the_tables() {
+    let late = scenario("late-order0");
+    let judged = |lie: &dyn Fn(&mut Vswap)| {
+        let (kernel, mut vswap) = good();
+        vswap.report["devices"][0]["name"] = json!("/dev/vda");
+        vswap.report["scan"] = json!({"slots": 64, "complete": true});
+        vswap.report["verify"] = json!({"checked": 4, "unknown": 0, "differing": 0, "complete": true});
+        vswap.report["losses"] = json!({"contradictions": 0});
+        // Counts of before the recording are not its own.
+        vswap.report["totals"] = json!({});
+        lie(&mut vswap);
+        check::trace(&late, &kernel, &vswap)
+    };
+    assert_eq!(judged(&|_| ()), [] as [String; 0]);
+    for (lie, said) in [
+        (("/scan/complete", json!(false)), "did not read everything"),
+        (("/scan/slots", json!(0)), "slots read by the scan"),
+        (("/verify/differing", json!(1)), "differ from the kernel's tables"),
+        (("/verify/unknown", json!(2)), "slots nobody knows"),
+        (("/unconfirmed", json!(1)), "unconfirmed"),
+        (("/losses/contradictions", json!(3)), "contradict the scan"),
+        (("/devices/0/name", json!("dev 0")), "wanted /dev/vda"),
+    ] {
+        let (at, value) = &lie;
+        let bad = judged(&|v| *v.report.pointer_mut(at).unwrap() = value.clone());
+        assert!(bad.len() == 1 && bad[0].contains(said), "{at}: {bad:?}");
+    }
+    let missed = judged(&|v| v.slots[1].confirmed = false);
+    assert!(missed.len() == 1 && missed[0].contains("not confirmed"), "{missed:?}");
+}
