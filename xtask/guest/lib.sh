@@ -29,6 +29,14 @@ zram() {
 }
 zram_off() { echo 1 > "/sys/block/zram$1/reset"; }
 
+# swapped DIR PAGES: so many pages went to zswap since the snapshot in DIR.
+swapped() {
+    local before now
+    before=$(sed -n 's/^zswpout //p' "$1/vmstat")
+    now=$(sed -n 's/^zswpout //p' /proc/vmstat)
+    [ $((now - before)) -ge "$2" ]
+}
+
 # One device a line: `PATH [PRIORITY]`.
 devices=/dev/vda
 devices_on() {
@@ -149,8 +157,7 @@ scenario() {
         touch "$sync/recording"
     fi
     if [ "$end" = off ]; then
-        sleep 4
-        snapshot "$dir/during"
+        until_true 120 swapped "$dir/before" 4000 || fail "$name: the load does not swap"
         devices_off || fail "$name: swapoff under load"
         # shellcheck disable=SC2086 # words are wanted
         kill $workers
