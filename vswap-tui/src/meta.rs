@@ -58,9 +58,9 @@ pub struct KernelInfo {
 pub struct HookPlan {
     /// Program name.
     pub hook: String,
-    /// Kernel function, empty when none was found.
+    /// Kernel function, empty when none was found; several joined by ` + `.
     pub function: String,
-    /// `fentry`, `fexit`.
+    /// `fentry`, `fexit`, `kprobe`, `kretprobe`, `run`; several joined by `+`.
     pub how: String,
     /// What it makes visible.
     pub shows: String,

@@ -359,7 +359,7 @@ impl Host<'_> {
 
     fn rung(&self, hooks: &[Hook]) -> Rung {
         let by_kprobe = |hook: &Hook| {
-            self.hook(*hook).is_some_and(|plan| matches!(plan.how.as_str(), "kprobe" | "kretprobe"))
+            self.hook(*hook).is_some_and(|plan| plan.how.split('+').any(|how| how.ends_with("probe")))
         };
         if hooks.iter().any(by_kprobe) { Rung::Kprobe } else { Rung::Fentry }
     }

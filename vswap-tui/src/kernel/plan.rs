@@ -57,6 +57,17 @@ impl PlannedHook {
         names.join(" + ")
     }
 
+    /// How its programs attach, the first one first.
+    fn ways(&self) -> String {
+        let mut names = vec![self.how.name()];
+        for probe in &self.probes {
+            if !names.contains(&probe.how.name()) {
+                names.push(probe.how.name());
+            }
+        }
+        names.join("+")
+    }
+
     /// The form in which it goes into a trace.
     pub fn describe(&self) -> HookPlan {
         let (function, state, reason) = match &self.target {
@@ -66,7 +77,7 @@ impl PlannedHook {
         HookPlan {
             hook: self.hook.program().to_owned(),
             function,
-            how: self.how.name().to_owned(),
+            how: self.ways(),
             shows: self.shows.to_owned(),
             state,
             reason,
@@ -353,6 +364,7 @@ mod tests {
             [(How::Kretprobe, "folio_alloc_swap", "alloc_return")],
             "fexit takes no function that returns a struct"
         );
+        assert_eq!(p.hooks[Hook::Charge as usize].describe().how, "fexit+kprobe");
         assert_eq!(
             p.hooks[Hook::Charge as usize].describe().function,
             "swap_cgroup_record + __mem_cgroup_try_charge_swap"

@@ -68,14 +68,19 @@ fn ladder(f: &Findings, out: &mut String) {
 }
 
 fn hooks(f: &Findings, out: &mut String) {
-    let _ = writeln!(out, "\n{:<6} {:<15} {:<7} {:<32} SHOWS", "STATE", "HOOK", "HOW", "FUNCTION");
+    let _ = writeln!(out, "\n{:<6} {:<15} {:<13} {:<32} SHOWS", "STATE", "HOOK", "HOW", "FUNCTION");
     for h in &f.hooks {
         let state = match h.state {
             HookState::Ok => "ok",
             HookState::Inferred => "infer",
             HookState::Blind => "blind",
         };
-        let _ = writeln!(out, "{state:<6} {:<15} {:<7} {:<32} {}", h.hook, h.how, dash(&h.function), h.shows);
+        let mut functions = h.function.split(" + ");
+        let first = dash(functions.next().unwrap_or_default());
+        let _ = writeln!(out, "{state:<6} {:<15} {:<13} {first:<32} {}", h.hook, h.how, h.shows);
+        for helper in functions {
+            let _ = writeln!(out, "{:<36} + {helper}", "");
+        }
         if !h.reason.is_empty() {
             let _ = writeln!(out, "       `- {}", h.reason);
         }
