@@ -33,6 +33,29 @@ fn one_cpu_order_0_is_what_the_kernel_counted() {
 }
 
 #[test]
+fn linux_6_12_is_what_the_kernel_counted_slots_in_per_cpu_caches_included() {
+    let name = "linux-6.12-1cpu-order0.vswap";
+    let r = json(&["report", "--json"], name);
+    // What does not compress is refused there, and written.
+    let counted =
+        [("zswpout", 2153), ("zswpin", 360), ("swpout_zero", 982), ("swpin_zero", 169), ("pswpout", 1085)];
+    for (name, want) in counted {
+        assert_eq!(number(&r, &format!("/totals/{name}")), want, "{name}");
+    }
+    assert_eq!((number(&r, "/lost"), number(&r, "/unconfirmed")), (0, 0));
+    assert_eq!(number(&r, "/losses/contradictions"), 0);
+    // /proc/swaps said 15560 KiB; no page was in 46 of these slots.
+    let used = number(&r, "/devices/0/used") + number(&r, "/devices/0/idle");
+    assert_eq!((used * 4, number(&r, "/devices/0/idle")), (15560, 46));
+    assert_eq!(r["memcgs"][0]["path"], "/wl");
+    // Its allocator is another one.
+    let check =
+        Command::cargo_bin("vswap").unwrap().args(["replay", "--check"]).arg(fixture(name)).assert().code(7);
+    let said = String::from_utf8(check.get_output().stderr.clone()).unwrap();
+    assert!(said.contains("swap-map"), "{said}");
+}
+
+#[test]
 fn the_model_picks_every_slot_of_real_kernels() {
     for (name, allocations) in [
         ("linux-7.3-1cpu-order0.vswap", 4096),
