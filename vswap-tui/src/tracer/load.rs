@@ -49,6 +49,8 @@ pub struct Tracer {
     pub(super) counters: Counters,
     /// Dropping them detaches; the programs stay loaded and can still be asked what the kernel skipped.
     pub(super) links: Links,
+    /// Records stamped later are no part of the recording: hooks are going.
+    pub(super) ends_at: u64,
     /// Runs inside [`Tracer::drain`].
     pub(super) scan: Option<Scan>,
     pub(super) scan_result: Option<ScanResult>,
@@ -124,6 +126,7 @@ impl Tracer {
         Ok(Self {
             counters: Counters::open(&mut ebpf)?,
             links,
+            ends_at: u64::MAX,
             ebpf,
             ring,
             logger,

@@ -74,6 +74,9 @@ impl Tracer {
             if let Some(gap) = self.gaps.before(&record) {
                 records.push(gap);
             }
+            if record.ts > self.ends_at {
+                continue;
+            }
             self.news.look(&record);
             if let Some(scan) = &mut self.scan {
                 scan.look(&record);
@@ -107,9 +110,15 @@ impl Tracer {
     }
 
     /// Detaches every hook. Records already in the ring stay there: call [`Tracer::drain`] until it brings none.
+    ///
+    /// Under load hooks go one by one while others still record: what they say from here on is no whole story, and left
+    /// out. Those attached last go first, so that no entry misses an exit that is gone already.
     pub fn detach(&mut self) {
+        self.ends_at = clock_pair().monotonic_ns;
         self.counters.close_links();
-        self.links.clear();
+        while let Some(link) = self.links.pop() {
+            drop(link);
+        }
     }
 
     /// Ends the recording: detaches, takes the rest of the ring, and closes the books. The last drained batch holds
