@@ -54,7 +54,7 @@ pub enum Command {
     Slots(SlotsArgs),
     /// Write a synthetic trace: the reference allocator under a generated load
     Generate(GenerateArgs),
-    /// What this kernel offers: every hook, what it makes visible, and why not
+    /// What this kernel offers: each transition seen, inferred or blind, every hook, and why not
     Doctor(DoctorArgs),
     /// Shell completions on stdout
     Completions {

@@ -21,6 +21,7 @@ pub mod exit;
 pub mod kernel;
 pub mod meta;
 pub mod model;
+pub(crate) mod recorded;
 pub mod report;
 pub mod runtime;
 pub mod snapshot;

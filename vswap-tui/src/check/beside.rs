@@ -84,6 +84,9 @@ impl Beside {
 
     /// Records that did not decode.
     pub fn note_undecodable(&mut self, n: u64) {
+        if let Ok(checker) = &mut self.checker {
+            checker.note_undecodable(n);
+        }
         if let Some(designs) = &mut self.designs {
             designs.note_undecodable(n);
         }
@@ -106,7 +109,7 @@ impl Beside {
     /// The state at the end: the invariants are checked once more.
     pub fn finish(&mut self) -> Arc<BesideView> {
         if let Ok(checker) = &mut self.checker {
-            checker.check_invariants();
+            checker.end();
         }
         self.view()
     }

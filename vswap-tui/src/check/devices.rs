@@ -5,13 +5,9 @@ use crate::decode::Event;
 use crate::meta::{DeviceInfo, Update};
 use crate::model::DeviceSpec;
 use crate::model::device::DEFAULT_PRIORITY;
+use crate::recorded;
 use vswap_common::slot::MAX_DEVICES;
 
-/// `SWP_*` bits (include/linux/swap.h; the numbers have been the same since 4.x).
-const SWP_SOLIDSTATE: u16 = 1 << 4;
-const SWP_BLKDEV: u16 = 1 << 6;
-const SWP_PAGE_DISCARD: u16 = 1 << 10;
-const SWP_SYNCHRONOUS_IO: u16 = 1 << 12;
 /// Slots of all devices that the model follows; as many as the slot map does. A larger device is not followed.
 const MAX_SLOTS: u64 = 64 << 20;
 
@@ -67,14 +63,8 @@ impl Checker {
             self.result.from_swapon = false;
             return self.fault();
         }
-        let spec = DeviceSpec {
-            block_device: e.flags & SWP_BLKDEV != 0,
-            solid_state: e.flags & SWP_SOLIDSTATE != 0,
-            synchronous: e.flags & SWP_SYNCHRONOUS_IO != 0,
-            page_discard: e.flags & SWP_PAGE_DISCARD != 0,
-            priority: self.priorities[usize::from(e.entry.dev())].unwrap_or(DEFAULT_PRIORITY),
-            ..DeviceSpec::block(max)
-        };
+        let priority = self.priorities[usize::from(e.entry.dev())].unwrap_or(DEFAULT_PRIORITY);
+        let spec = recorded::device(e, priority);
         match self.model.swapon(&spec) {
             Ok(dev) if dev == e.entry.dev() => {}
             _ => self.fault(),

@@ -62,15 +62,18 @@ impl Checker {
             return;
         }
         let cause = self.cause(e.cpu, request, None, None, way);
-        let text = format!(
-            "request {} at {} ns, cpu {}, order {}: {}",
-            self.result.allocations,
-            e.ts,
-            e.cpu,
-            e.order,
-            self.ways(request)
-        );
-        self.result.paths.miss(cause, || text);
+        // Made for the first only.
+        let text = self.result.paths.first.is_none().then(|| {
+            format!(
+                "request {} at {} ns, cpu {}, order {}: {}",
+                self.result.allocations,
+                e.ts,
+                e.cpu,
+                e.order,
+                self.ways(request)
+            )
+        });
+        self.result.paths.miss(cause, || text.unwrap_or_default());
     }
 
     /// [`Cause::Model`] only when nothing else can explain the miss.

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! What the model cannot know it is told: which folios a thread reclaimed while it was allocating. A list head
-//! that the kernel passed over was locked; that explains a miss and is not simulated. After a miss the kernel's choice is forced and the comparison goes on. Neither side is repaired.
+//! that the kernel passed over was locked; that explains a miss and is not simulated. After a miss the kernel's choice
+//! is forced and the comparison goes on. Neither side is repaired.
 
 mod beside;
 mod devices;

@@ -4,22 +4,19 @@ use super::moves::{Moves, Place, Side};
 use super::request::{Look, Request, Witness};
 use super::{Agreement, CpuCaches, Invariant};
 use crate::decode::Event;
-use crate::meta::{Header, HookState};
+use crate::meta::Header;
 use crate::model::cache::Removal;
 use crate::model::policy::SWAP_TABLE;
 use crate::model::{Config, End, Flag, Folio, ListId, Model, invariant};
+use crate::recorded::{self, MAX_THREADS};
 use rustc_hash::FxHashMap;
 use vswap_common::slot::MAX_DEVICES;
-use vswap_common::{Entry, Hook, Kind, flags};
+use vswap_common::{Entry, Kind, flags};
 
-/// Threads with an open request that are remembered; more than a machine has at one time.
-const MAX_THREADS: usize = 16_384;
 /// The invariants are checked after this many events, and not before as many as a few times the slots they walk: so
 /// their cost per event is bounded.
 const INVARIANTS_EVERY: u64 = 200_000;
 const EVENTS_PER_SLOT: u64 = 4;
-/// `-EAGAIN` and `-EINVAL`: the folio was too large to begin with, no slot was looked for.
-const NOT_LOOKED: [i32; 2] = [-11, -22];
 
 /// The model beside a trace of a kernel without the virtual layer.
 pub struct Checker {
@@ -48,10 +45,6 @@ pub struct Checker {
 impl Checker {
     /// A model of the recorded machine before its first event.
     pub fn new(header: &Header) -> Self {
-        let attached = |hook: Hook| {
-            header.plan.iter().any(|p| p.hook == hook.program() && p.state == HookState::Ok)
-                || header.plan.is_empty()
-        };
         let cpus = (header.kernel.cpus as usize).clamp(1, 8192);
         let mut model = Model::new(Config { cpus, ..Config::new(SWAP_TABLE) });
         model.record_steps();
@@ -61,7 +54,7 @@ impl Checker {
             moves: Moves::default(),
             result: Agreement {
                 from_swapon: header.from_swapon,
-                references: [Hook::Dup, Hook::DupDirect, Hook::Put].into_iter().all(attached),
+                references: recorded::references(header),
                 ..Agreement::default()
             },
             invariants: invariant::Checker::default(),
@@ -86,12 +79,7 @@ impl Checker {
             *n += 1;
         }
         match e.kind {
-            Kind::Gap => {
-                self.put_back(|_| true);
-                self.lost = true;
-                self.result.from_swapon = false;
-                self.requests.clear();
-            }
+            Kind::Gap => self.lose(),
             Kind::SwapOn => self.swap_on(e),
             Kind::SwapOff => self.swap_off(e.entry.dev()),
             Kind::AllocBegin => self.begin(e),
@@ -116,7 +104,7 @@ impl Checker {
     }
 
     /// Checks the invariants of the model, now or as soon as no worker has a cluster off its list.
-    pub fn check_invariants(&mut self) {
+    pub(super) fn check_invariants(&mut self) {
         let model = &self.model;
         self.held.retain(|&(d, c)| model.cluster_state(d, c).is_some_and(|(flag, ..)| flag == Flag::None));
         if self.held.is_empty() {
@@ -156,12 +144,32 @@ impl Checker {
         r
     }
 
-    /// The result at the end; checks the invariants once more.
-    pub fn finish(mut self) -> Agreement {
+    /// The end of the events: checks the invariants once more.
+    pub fn end(&mut self) {
         // The trace may end in the middle of a worker's walk.
         self.put_back(|_| true);
         self.check_invariants();
+    }
+
+    /// The result at the end.
+    pub fn finish(mut self) -> Agreement {
+        self.end();
         self.agreement()
+    }
+
+    /// Records that did not decode: what they said is lost.
+    pub fn note_undecodable(&mut self, n: u64) {
+        if n > 0 {
+            self.lose();
+        }
+    }
+
+    /// Something happened that the trace does not tell.
+    fn lose(&mut self) {
+        self.put_back(|_| true);
+        self.lost = true;
+        self.result.from_swapon = false;
+        self.requests.clear();
     }
 
     fn begin(&mut self, e: &Event) {
@@ -218,7 +226,7 @@ impl Checker {
 
     fn refused(&mut self, e: &Event) {
         let Some(request) = self.requests.remove(&e.tid).filter(|r| !r.told) else { return };
-        if NOT_LOOKED.contains(&e.val) {
+        if recorded::not_looked(e) {
             return;
         }
         self.result.refused += 1;

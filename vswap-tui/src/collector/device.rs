@@ -218,13 +218,17 @@ impl Device {
 
     /// swapon returned: all slots that no event named are free.
     pub(super) fn switch_on(&mut self, pages: u64, max: u64, prio: i32, epoch: u32) {
+        self.come(pages, prio);
+        self.clusters.set_up(max, epoch);
+    }
+
+    fn come(&mut self, pages: u64, prio: i32) {
         self.seen = true;
         self.active = true;
         self.declared = true;
         self.dirty = true;
         self.pages = pages;
         self.prio = prio;
-        self.clusters.set_up(max, epoch);
     }
 
     /// An event or the header named it.
@@ -234,12 +238,7 @@ impl Device {
 
     /// A scan found it in use, with `max` slots.
     pub(super) fn found(&mut self, pages: u64, max: u64, prio: i32) {
-        self.seen = true;
-        self.active = true;
-        self.declared = true;
-        self.dirty = true;
-        self.pages = pages;
-        self.prio = prio;
+        self.come(pages, prio);
         let count = max.div_ceil(SLOTS as u64).min(NEAR) as usize;
         if count > self.clusters.metas.len() {
             self.clusters.metas.resize_with(count, Meta::default);

@@ -66,6 +66,7 @@ pub(super) fn run(args: &ReplayArgs, designs: &[Design]) -> anyhow::Result<Exit>
             collector.apply(event);
             comparison.apply(event);
         }
+        checker.note_undecodable(batch.undecodable);
         collector.note_undecodable(batch.undecodable);
         progress.show(&source);
         if let Polled::End { damage, .. } = polled {

@@ -2,14 +2,11 @@
 
 use super::{Place, WhatIf};
 use crate::decode::Event;
+use crate::recorded::{self, MAX_THREADS};
 use vswap_common::Entry;
 
-/// Threads remembered; more than a machine has on their way through the allocator at one time.
-const MAX_THREADS: usize = 16_384;
 /// A thread that split a folio asks for slots for the parts at once; after this time it is at something else, ns.
 const GRANT_NS: u64 = 10_000_000;
-/// `-EAGAIN` and `-EINVAL`: the folio was too large to begin with, no slot was looked for.
-const NOT_LOOKED: [i32; 2] = [-11, -22];
 
 /// What is remembered of a thread between its events.
 #[derive(Default)]
@@ -166,7 +163,7 @@ impl WhatIf {
             }
             return;
         }
-        if NOT_LOOKED.contains(&e.val) {
+        if recorded::not_looked(e) {
             return;
         }
         let order = e.order;

@@ -2,15 +2,10 @@
 
 use super::{Place, WhatIf};
 use crate::decode::Event;
+use crate::model::Backing;
 use crate::model::device::DEFAULT_PRIORITY;
-use crate::model::{Backing, DeviceSpec};
+use crate::recorded;
 use vswap_common::{Entry, Kind, flags};
-
-/// `SWP_*` bits (include/linux/swap.h; the numbers have been the same since 4.x).
-const SWP_SOLIDSTATE: u16 = 1 << 4;
-const SWP_BLKDEV: u16 = 1 << 6;
-const SWP_PAGE_DISCARD: u16 = 1 << 10;
-const SWP_SYNCHRONOUS_IO: u16 = 1 << 12;
 
 impl WhatIf {
     /// Takes in one event.
@@ -88,17 +83,9 @@ impl WhatIf {
     fn swap_on(&mut self, e: &Event) {
         let dev = e.entry.dev();
         self.swap_off(dev);
-        let max = e.entry.off();
-        let spec = DeviceSpec {
-            block_device: e.flags & SWP_BLKDEV != 0,
-            solid_state: e.flags & SWP_SOLIDSTATE != 0,
-            synchronous: e.flags & SWP_SYNCHRONOUS_IO != 0,
-            page_discard: e.flags & SWP_PAGE_DISCARD != 0,
-            // Which pages are bad is not in the trace, how many is: none of them is ever asked for.
-            priority: self.priorities.get(usize::from(dev)).copied().flatten().unwrap_or(DEFAULT_PRIORITY),
-            ..DeviceSpec::block(max)
-        };
-        self.add_device(dev, &spec);
+        let priority = self.priorities.get(usize::from(dev)).copied().flatten().unwrap_or(DEFAULT_PRIORITY);
+        // Which pages are bad is not in the trace, how many is: none of them is ever asked for.
+        self.add_device(dev, &recorded::device(e, priority));
     }
 
     /// What the record left on the device is back in memory, and so is what the design has on its own.

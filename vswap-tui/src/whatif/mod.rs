@@ -33,9 +33,10 @@ pub use row::{Charged, Row};
 
 use crate::collector::recent::RecentFrees;
 use crate::decode::Event;
-use crate::meta::{CgroupInfo, DeviceInfo, Header, HookState, Update};
+use crate::meta::{CgroupInfo, DeviceInfo, Header, Update};
 use crate::model::policy::SWAP_TABLE;
 use crate::model::{Config, DeviceSpec};
+use crate::recorded;
 use alloc::Thread;
 use places::{Place, Places};
 use pool::Pool;
@@ -96,10 +97,6 @@ pub struct WhatIf {
 impl WhatIf {
     /// The design before the first event of the trace.
     pub fn new(header: &Header, design: Design) -> Self {
-        let attached = |hook: Hook| {
-            header.plan.iter().any(|p| p.hook == hook.program() && p.state == HookState::Ok)
-                || header.plan.is_empty()
-        };
         let recorded = Config {
             cpus: (header.kernel.cpus as usize).clamp(1, 8192),
             thp_swap: header.kernel.cluster_slots != CLUSTER_SLOTS / 2,
@@ -122,9 +119,9 @@ impl WhatIf {
                 .iter()
                 .filter(|d| !d.r#virtual)
                 .fold(0, |sum: u64, d| sum.saturating_add(d.used)),
-            owners_in_tables: header.layout_name != "swap-table-count",
-            references: [Hook::Dup, Hook::DupDirect, Hook::Put].into_iter().all(attached),
-            zswap_frees: attached(Hook::ZswapFree),
+            owners_in_tables: !matches!(header.layout_name.as_str(), "swap-table-map" | "swap-table-count"),
+            references: recorded::references(header),
+            zswap_frees: recorded::attached(header, Hook::ZswapFree),
         };
         what_if.learn(&header.cgroups, &header.devices);
         if !header.from_swapon {

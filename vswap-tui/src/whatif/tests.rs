@@ -3,7 +3,7 @@
 use super::room::Rooms;
 use super::script::{Script, at, header};
 use super::*;
-use crate::meta::{DeviceInfo, HookPlan};
+use crate::meta::{DeviceInfo, HookPlan, HookState};
 use proptest::prelude::*;
 use vswap_common::{Entry, Kind, flags};
 
