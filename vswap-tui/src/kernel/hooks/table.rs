@@ -2,7 +2,7 @@
 
 use super::fields::*;
 use super::slot_caches::{DELETED, FREED, JOINED, RECORDED, RETURNED};
-use super::{Alternative, How, SCAN_VARIABLE, Spec, at};
+use super::{How, SCAN_VARIABLE, Spec, at};
 use vswap_common::{Field, Hook};
 
 macro_rules! spec {
