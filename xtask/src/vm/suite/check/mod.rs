@@ -1,0 +1,150 @@
+//! Every equality between the trace and the kernel's own numbers. Each failure is a sentence with both sides.
+
+mod model;
+mod numbers;
+mod slots;
+
+use super::evidence::{Kernel, Vswap};
+use super::scenario::{End, Scenario};
+use model::{designs, faultless, history, model};
+use numbers::{counters, devices, numbers, tables};
+use slots::{backends, confirmed_only, slot_set};
+
+/// Examples in a message: enough to look at, not a flood.
+const EXAMPLES: usize = 5;
+
+/// What the kernel and the workload must agree on without any trace.
+pub(crate) fn load(scenario: &Scenario, cpus: u32, kernel: &Kernel) -> Vec<String> {
+    let mut bad = Vec::new();
+    for (name, least) in scenario.at_least {
+        let have = kernel.vmstat.get(*name).copied().unwrap_or(0);
+        let half = scenario.zswap_takes_half && name.starts_with("zsw");
+        let least = if half { least / 2 } else { *least };
+        if have < least {
+            bad.push(format!("the load is too weak: {name} rose by {have}, wanted at least {least}"));
+        }
+    }
+    if scenario.end == End::Swapoff {
+        return bad;
+    }
+    let used: u64 = kernel.used.iter().map(|(_, pages)| pages).sum();
+    let told = kernel.truth.len() as u64 + kernel.summaries.iter().map(|s| s.shared_swapped).sum::<u64>();
+    let present: u64 = kernel.summaries.iter().map(|s| s.present + s.freed).sum();
+    // Present pages may keep their slot in the swap cache, freed ones that of the large folio they were in; before 6.18
+    // a few idle ones wait in the caches of each CPU. Elsewhere a few belong to the recorder and its kin.
+    let idle = kernel.ways.idle_per_cpu * u64::from(cpus);
+    if told > used || used > told + present + 128 + idle {
+        bad.push(format!(
+            "/proc/swaps says {used} pages are used, the workload knows {told} (and {present} present or freed)"
+        ));
+    }
+    if kernel.summaries.iter().all(|s| s.swapped + s.shared_swapped == 0) {
+        bad.push("nothing is swapped".to_owned());
+    }
+    bad
+}
+
+/// What the trace must say, according to how the recording ended.
+pub(crate) fn trace(scenario: &Scenario, kernel: &Kernel, vswap: &Vswap) -> Vec<String> {
+    let mut bad = Checks::default();
+    match scenario.end {
+        End::Clean => {
+            whole(scenario, kernel, vswap, &mut bad);
+            counters(kernel, vswap, &mut bad);
+            history(vswap, &mut bad);
+            if kernel.ways.model {
+                model(vswap, &mut bad);
+                designs(kernel, vswap, &mut bad);
+            }
+        }
+        End::Late => {
+            whole(scenario, kernel, vswap, &mut bad);
+            devices(kernel, vswap, &mut bad);
+            tables(vswap, &mut bad);
+            for (dev, (name, _)) in kernel.used.iter().enumerate() {
+                let told = vswap.report.pointer(&format!("/devices/{dev}/name"));
+                bad.that(told.and_then(serde_json::Value::as_str) == Some(name), || {
+                    format!("device {dev} is called {told:?}, wanted {name}")
+                });
+            }
+            bad.number("events that contradict the scan", vswap.number("/losses/contradictions"), 0);
+        }
+        End::Lossy => {
+            bad.equal("exit code of vswap record", i64::from(vswap.record_code), 3);
+            bad.equal("exit code of vswap report", i64::from(vswap.report_code), 3);
+            bad.positive("lost", vswap.number("/lost"));
+            bad.positive("unconfirmed", vswap.number("/unconfirmed"));
+            confirmed_only(kernel, vswap, &mut bad);
+        }
+        End::Killed => {
+            bad.equal("exit code of vswap record (killed)", i64::from(vswap.record_code), 128 + 9);
+            bad.equal("exit code of vswap report", i64::from(vswap.report_code), 5);
+            bad.positive("events", vswap.number("/events"));
+            bad.that(!vswap.slots.is_empty(), || "vswap slots lists nothing of what was whole".to_owned());
+        }
+        End::Swapoff => {
+            bad.equal("exit code of vswap record", i64::from(vswap.record_code), 0);
+            bad.number("lost", vswap.number("/lost"), 0);
+            bad.that(vswap.slots.is_empty(), || format!("slots after swapoff: {}", some(&vswap.slots)));
+            let used = vswap.number("/devices/0/used");
+            bad.number("used of the device that went", used, 0);
+            let alloc = vswap.number("/totals/alloc").unwrap_or(0);
+            bad.number("slots freed, of those allocated", vswap.number("/totals/free"), alloc);
+            history(vswap, &mut bad);
+            if kernel.ways.model {
+                // That it began is not in the trace, and the allocator refuses from then on: no agreement is asked for.
+                faultless(vswap, &mut bad);
+            }
+        }
+        End::Live => {
+            bad.equal("exit code of vswap live", i64::from(vswap.record_code), 0);
+            bad.number("lost", vswap.number("/lost"), 0);
+            bad.number("unconfirmed", vswap.number("/unconfirmed"), 0);
+            counters(kernel, vswap, &mut bad);
+            history(vswap, &mut bad);
+            model(vswap, &mut bad);
+        }
+    }
+    bad.0
+}
+
+/// A recording that lost nothing and knows every slot.
+fn whole(scenario: &Scenario, kernel: &Kernel, vswap: &Vswap, bad: &mut Checks) {
+    bad.equal("exit code of vswap record", i64::from(vswap.record_code), 0);
+    bad.equal("exit code of vswap report", i64::from(vswap.report_code), 0);
+    bad.number("lost", vswap.number("/lost"), 0);
+    bad.number("unconfirmed", vswap.number("/unconfirmed"), 0);
+    slot_set(kernel, vswap, bad);
+    backends(scenario, kernel, vswap, bad);
+    numbers(kernel, vswap, bad);
+}
+
+#[derive(Default)]
+struct Checks(Vec<String>);
+
+impl Checks {
+    fn that(&mut self, holds: bool, message: impl FnOnce() -> String) {
+        if !holds {
+            self.0.push(message());
+        }
+    }
+
+    fn equal(&mut self, what: &str, have: i64, want: i64) {
+        self.that(have == want, || format!("{what}: {have}, wanted {want}"));
+    }
+
+    fn number(&mut self, what: &str, have: Option<u64>, want: u64) {
+        self.that(have == Some(want), || match have {
+            Some(have) => format!("{what}: {have}, wanted {want}"),
+            None => format!("{what}: not in the report, wanted {want}"),
+        });
+    }
+
+    fn positive(&mut self, what: &str, have: Option<u64>) {
+        self.that(have.is_some_and(|n| n > 0), || format!("{what}: {have:?}, wanted more than 0"));
+    }
+}
+
+fn some<T: std::fmt::Debug>(items: &[T]) -> String {
+    items.iter().take(EXAMPLES).map(|item| format!("{item:?}")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,99 @@
+//! Sums, against the counters that the kernel keeps.
+
+use super::Checks;
+use crate::vm::suite::evidence::{Kernel, Vswap};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Counters that `totals` of the report and vmstat have under the same name.
+const TOTALS: [&str; 7] = ["zswpout", "zswpin", "zswpwb", "pswpout", "pswpin", "swpout_zero", "swpin_zero"];
+
+pub(super) fn numbers(kernel: &Kernel, vswap: &Vswap, bad: &mut Checks) {
+    let in_zswap = vswap.slots.iter().filter(|s| s.backend == "zswap").count() as u64;
+    match kernel.stored_pages {
+        Some(stored) => bad.that(in_zswap == stored, || {
+            format!("{in_zswap} slots are in zswap, its stored_pages is {stored}")
+        }),
+        // The folder appears when zswap is used for the first time.
+        None => bad.that(in_zswap == 0, || format!("{in_zswap} slots in a zswap that was never used")),
+    }
+    for (dev, (name, used)) in kernel.used.iter().enumerate() {
+        let listed = vswap.slots.iter().filter(|s| usize::from(s.dev) == dev).count() as u64;
+        let idle = idle(kernel, vswap, dev, bad);
+        bad.that(listed + idle == *used, || {
+            format!("{listed} slots of {name} are listed and {idle} idle, /proc/swaps says {used}")
+        });
+    }
+    let mut by_memcg: BTreeMap<&str, u64> = BTreeMap::new();
+    for slot in &vswap.slots {
+        *by_memcg.entry(slot.memcg.as_deref().unwrap_or("(none)")).or_default() += 1;
+    }
+    for (path, bytes) in &kernel.swap_current {
+        let listed = by_memcg.get(path.as_str()).copied().unwrap_or(0);
+        // A slot that waits stays charged if somebody gave it up, and is not charged if nobody had it yet.
+        let idle: u64 = (0..kernel.used.len()).map(|dev| idle(kernel, vswap, dev, bad)).sum();
+        let pages = bytes / 4096;
+        bad.that(listed <= pages && pages <= listed + idle, || {
+            format!("{listed} slots of {path} are listed and {idle} idle, its memory.swap.current is {pages} pages")
+        });
+    }
+    let strangers: BTreeSet<&&str> =
+        by_memcg.keys().filter(|path| !kernel.swap_current.contains_key(**path)).collect();
+    bad.that(strangers.is_empty(), || format!("slots of cgroups that charge no swap: {strangers:?}"));
+}
+
+/// What the tables said at the start was read, and at the end they say what the slot map says.
+pub(super) fn tables(vswap: &Vswap, bad: &mut Checks) {
+    bad.positive("slots read by the scan", vswap.number("/scan/slots"));
+    let whole = |what: &str| vswap.report.pointer(what).and_then(serde_json::Value::as_bool) == Some(true);
+    bad.that(whole("/scan/complete"), || "the scan did not read everything".to_owned());
+    bad.that(whole("/verify/complete"), || "the tables were not compared to their end".to_owned());
+    bad.positive("slots compared with the tables", vswap.number("/verify/checked"));
+    bad.number("slots nobody knows", vswap.number("/verify/unknown"), 0);
+    let examples = vswap.report.pointer("/verify/examples");
+    bad.that(vswap.number("/verify/differing") == Some(0), || {
+        format!("slots differ from the kernel's tables: {examples:?}")
+    });
+}
+
+/// Slots of the device that wait in the caches of all CPUs, as the report says; they have room for so many.
+fn idle(kernel: &Kernel, vswap: &Vswap, dev: usize, bad: &mut Checks) -> u64 {
+    let told = reported(vswap, dev).and_then(|d| d.get("idle")).and_then(serde_json::Value::as_u64);
+    let room = kernel.ways.idle_per_cpu * vswap.number("/host/cpus").unwrap_or(0);
+    bad.that(told.is_some() == (room > 0) && told.unwrap_or(0) <= room, || {
+        format!("idle slots of device {dev} in the report: {told:?}, there is room for {room}")
+    });
+    told.unwrap_or(0)
+}
+
+/// The device with this number in the report.
+fn reported(vswap: &Vswap, dev: usize) -> Option<&serde_json::Value> {
+    let devices = vswap.report.pointer("/devices").and_then(|d| d.as_array())?;
+    devices.iter().find(|d| d.get("dev").and_then(serde_json::Value::as_u64) == Some(dev as u64))
+}
+
+/// Sums of the report that the kernel has too.
+pub(super) fn counters(kernel: &Kernel, vswap: &Vswap, bad: &mut Checks) {
+    devices(kernel, vswap, bad);
+    for name in TOTALS {
+        let want = kernel.vmstat.get(name).copied().unwrap_or(0);
+        bad.number(
+            &format!("totals.{name} of the report (vmstat)"),
+            vswap.number(&format!("/totals/{name}")),
+            want,
+        );
+    }
+}
+
+/// Use of each device.
+pub(super) fn devices(kernel: &Kernel, vswap: &Vswap, bad: &mut Checks) {
+    // Devices in the order of /proc/swaps are numbered from 0: the suite uses no other.
+    for (dev, (name, used)) in kernel.used.iter().enumerate() {
+        let reported = reported(vswap, dev).and_then(|d| d.get("used")).and_then(serde_json::Value::as_u64);
+        let idle = idle(kernel, vswap, dev, bad);
+        bad.number(
+            &format!("used of {name} in the report, {idle} idle ones apart"),
+            reported,
+            used - idle.min(*used),
+        );
+    }
+}

@@ -1,0 +1,78 @@
+//! The recorder comes when swap is in use and the load runs.
+
+use super::{BOOT, Backing, Boot, LATE, Scenario};
+
+/// The boots of this part.
+pub(super) fn boots() -> Vec<Boot> {
+    vec![
+        Boot {
+            name: "late-one-cpu",
+            cpus: 1,
+            scenarios: vec![
+                Scenario {
+                    name: "late-order0",
+                    workers: &["--cgroup /sys/fs/cgroup/wl --pages 4096 --seed 31|\
+                        pageout:all,touch-read:0-255,touch-write:256-511,free:600-900/2,mark:/tmp/late-order0/in-use.0,\
+                        wait:/tmp/late-order0/recording,pageout:100-300,touch-read:2000-2600/3,free:2000-2100"],
+                    at_least: &[("zswpout", 2500), ("zswpin", 300), ("swpout_zero", 800)],
+                    ..LATE
+                },
+                Scenario {
+                    // Of one size and one priority: only their order tells them apart.
+                    name: "late-equals",
+                    backing: Backing::Device,
+                    machine: ("zram 0 16M; zram 1 16M", "zram_off 0; zram_off 1"),
+                    devices: &[("/dev/zram0", "3"), ("/dev/zram1", "3")],
+                    workers: &["--cgroup /sys/fs/cgroup/wl --pages 5000 --seed 37|\
+                        pageout:all,mark:/tmp/late-equals/in-use.0,touch-read:0-1500,\
+                        wait:/tmp/late-equals/recording,free:100-900,pageout:all"],
+                    at_least: &[("pswpout", 3000), ("pswpin", 700)],
+                    ..LATE
+                },
+                Scenario {
+                    name: "late-device",
+                    backing: Backing::Device,
+                    workers: &["--cgroup /sys/fs/cgroup/wl --pages 4096 --seed 32|\
+                        pageout:all,sleep:1000,reclaim:4096,touch-read:0-255,mark:/tmp/late-device/in-use.0,\
+                        wait:/tmp/late-device/recording,touch-write:256-511,free:600-900/2,pageout:100-300"],
+                    at_least: &[("pswpout", 2500), ("pswpin", 200), ("swpout_zero", 800)],
+                    ..LATE
+                },
+            ],
+            ..BOOT
+        },
+        Boot {
+            name: "late-four-cpus",
+            cpus: 4,
+            in_turn: true,
+            scenarios: vec![
+                Scenario {
+                    name: "late-parallel",
+                    backing: Backing::Writeback,
+                    workers: &[
+                        "--cgroup /sys/fs/cgroup/wl --set memory.max=40M --set memory.zswap.max=3M --pages 6144 \
+                            --seed 33|random:4000,mark:/tmp/late-parallel/in-use.0,random:20000,\
+                            wait:/tmp/late-parallel/recording,random:6000",
+                        "--cgroup /sys/fs/cgroup/wl --pages 6144 --seed 34|random:4000,\
+                            mark:/tmp/late-parallel/in-use.1,random:20000,wait:/tmp/late-parallel/recording,\
+                            random:6000,free:0-1000",
+                        "--cgroup /sys/fs/cgroup/wl --pages 6144 --seed 35|pageout:all,\
+                            mark:/tmp/late-parallel/in-use.2,random:20000,wait:/tmp/late-parallel/recording,fork,\
+                            random:6000,pageout:0-3000",
+                    ],
+                    at_least: &[("zswpout", 10000), ("zswpin", 3000), ("pswpout", 1000)],
+                    ..LATE
+                },
+                Scenario {
+                    name: "late-thp",
+                    workers: &["--cgroup /sys/fs/cgroup/wl --thp --block 512 --pages 16384 --seed 36|\
+                        pageout:all,mark:/tmp/late-thp/in-use.0,touch-read:0-700,touch-write:5000-5300,\
+                        wait:/tmp/late-thp/recording,free:6000-6300,pageout:4000-7000"],
+                    at_least: &[("zswpout", 9000), ("swpout_zero", 2000)],
+                    ..LATE
+                },
+            ],
+            ..BOOT
+        },
+    ]
+}

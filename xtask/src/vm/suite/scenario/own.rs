@@ -1,0 +1,19 @@
+//! Scripts that judge by themselves: rights, losses, lockdown.
+
+use super::{BOOT, Boot};
+
+/// Privileges: given up, enough, missing.
+const RIGHTS: &str = include_str!("../../../../guest/rights.sh");
+/// What was lost, against the kernel's own counts of calls and runs.
+const LOSSES: &str = include_str!("../../../../guest/losses.sh");
+/// A kernel that lets nobody read its memory.
+const LOCKDOWN: &str = include_str!("../../../../guest/lockdown.sh");
+
+/// The boots of this part.
+pub(super) fn boots() -> Vec<Boot> {
+    vec![
+        Boot { name: "rights", extra: RIGHTS, ..BOOT },
+        Boot { name: "losses", cpus: 4, extra: LOSSES, ..BOOT },
+        Boot { name: "lockdown", cpus: 1, append: "lockdown=confidentiality", extra: LOCKDOWN, ..BOOT },
+    ]
+}
