@@ -1,0 +1,181 @@
+//! What a scan of the kernel's tables teaches, and what it may not: the state of slots that no event told of yet.
+//!
+//! A scan locks nothing, so a word is read (R) some time before its record is reserved in the ring (S), and events of
+//! the slot are reserved in between. One rule makes every order right: **a scan speaks only of what no event told
+//! since the scan began**. Take an event E of the slot, and the change of the kernel's state that it tells of:
+//!
+//! - *E before S in the ring.* The event is applied first, and the scan leaves alone what it said - also if R was
+//!   before the change and the word read is therefore stale. Hooks under the cluster lock run at the entry of the
+//!   function, before the change: whatever change R saw has its event before S. An event that tells only a part (a
+//!   folio entered the cache; where the data is, it does not say) keeps that part, the scan adds the other: the
+//!   other did not change since R, or an event would have told.
+//! - *E after S.* The event is applied to what the scan said. If R was before the change, that is the state the
+//!   event expects. Hooks at the exit of a function (stored in zswap, zero-filled, charged) run after the change, so
+//!   R may have seen it: these events set a state and do not step from one to the next, so to hear of it twice
+//!   changes nothing.
+//! - *A change without an event:* by a thread that was inside a function when its hook came. Locked regions are over
+//!   after a moment, which the scan waits for before it begins. What takes longer (writeout, load) holds the folio
+//!   lock: the scan calls a slot with a locked folio unknown and comes back until the lock is free.
+//!
+//! What events said before the scan began is forgotten, their counts with it: some hooks were not there yet, so an
+//! allocation may have been told and its end not.
+
+#[cfg(test)]
+mod tests;
+mod verify;
+
+use super::Collector;
+use super::cluster::{SLOTS, Word};
+use super::finding::Found;
+use crate::decode::Event;
+use crate::snapshot::{Backend, List, ScanView, Totals, VerifyView};
+use rustc_hash::FxHashSet;
+use vswap_common::slot::MAX_DEVICES;
+use vswap_common::{flags, place};
+
+/// State of the scans.
+#[derive(Debug, Default)]
+pub(super) struct Scanning {
+    /// The running scan, or the last one.
+    view: Option<ScanView>,
+    /// When it began.
+    began: u64,
+    /// Losses when it began: what a loss put in doubt, its end does not make certain.
+    epoch: u32,
+    /// Devices it told of.
+    devices: [bool; MAX_DEVICES],
+    verify: Option<VerifyView>,
+    /// Slots that differed in the last look but one, and in the one that runs.
+    suspects: FxHashSet<u64>,
+    found: FxHashSet<u64>,
+}
+
+impl Scanning {
+    pub(super) const fn view(&self) -> Option<ScanView> {
+        self.view
+    }
+
+    pub(super) fn verified(&self) -> Option<VerifyView> {
+        self.verify.clone()
+    }
+}
+
+const fn verifies(e: &Event) -> bool {
+    e.flags & flags::VERIFY != 0
+}
+
+impl Collector {
+    pub(super) fn scan_begin(&mut self, e: &Event) {
+        let scan = &mut self.scanning;
+        if verifies(e) {
+            scan.suspects = std::mem::take(&mut scan.found);
+            let looks = scan.verify.as_ref().map_or(0, |v| v.looks) + 1;
+            scan.verify = Some(VerifyView { looks, ..VerifyView::default() });
+            return;
+        }
+        (scan.began, scan.epoch) = (e.ts, self.map.epoch());
+        scan.view = Some(ScanView::default());
+        scan.devices = [false; MAX_DEVICES];
+        self.map.forget();
+        // Counts and contradictions of that time are those of a half of the hooks.
+        self.totals = Totals::default();
+        self.history.restart_totals();
+        self.found = Found::default();
+        (self.losses.contradictions, self.losses.inversions) = (0, 0);
+    }
+
+    pub(super) fn scan_device(&mut self, e: &Event) {
+        let dev = e.entry.dev();
+        if !verifies(e) {
+            self.scanning.devices[usize::from(dev) % MAX_DEVICES] = true;
+            self.map.device_mut(dev).found(e.arg, e.entry.off(), e.val);
+        }
+    }
+
+    /// The list a cluster is on, unless an event told of a younger one.
+    pub(super) fn scan_cluster(&mut self, e: &Event) {
+        let index = e.entry.off() / SLOTS as u64;
+        if verifies(e) {
+            // Nobody looks into the slots of an empty cluster.
+            if e.nr == 0 && self.map.device_mut(e.entry.dev()).clusters.has(index) {
+                let all = Event { nr: SLOTS as u16, arg: place::FREE, flags: flags::VERIFY, ..*e };
+                self.compare(&all);
+            }
+            return;
+        }
+        let device = self.map.device_mut(e.entry.dev());
+        if device.list_of(index) == List::None {
+            device.dirty = true;
+            device.move_cluster(index, List::from_kernel(e.val), e.order);
+        }
+    }
+
+    pub(super) fn scan_slots(&mut self, e: &Event) {
+        if verifies(e) {
+            return self.compare(e);
+        }
+        let cached = e.flags & flags::CACHED != 0;
+        let told = backend(e);
+        self.rewrite(e, |old, _| {
+            if old.confirmed() {
+                return old;
+            }
+            if place::place(e.arg) == place::FREE {
+                // An event that came after the read took the slot into use.
+                return if old.used() { old } else { Word::FREE };
+            }
+            let mut word = if old.used() {
+                old
+            } else {
+                Word::UNKNOWN.with_backend(Backend::None).with_cached(cached).with_order(e.order)
+            };
+            if word.memcg() == 0 && e.has_memcg() {
+                word = word.with_memcg(e.memcg);
+            }
+            match told {
+                Some(backend) if word.backend() == Backend::None => {
+                    let word = word.with_backend(backend).with_confirmed(true);
+                    if backend == Backend::Zswap { word.with_len(e.val) } else { word }
+                }
+                _ => word,
+            }
+        });
+    }
+
+    pub(super) fn scan_end(&mut self, e: &Event) {
+        if verifies(e) {
+            if let Some(verify) = &mut self.scanning.verify {
+                verify.complete = !e.failed();
+            }
+            return;
+        }
+        let whole = !e.failed() && self.map.epoch() == self.scanning.epoch;
+        if let Some(view) = &mut self.scanning.view {
+            let ns = e.ts.saturating_sub(self.scanning.began);
+            *view = ScanView {
+                slots: e.arg,
+                ns,
+                doubtful: e.val.max(0) as u64,
+                ended: true,
+                complete: !e.failed(),
+            };
+        }
+        for dev in (0..MAX_DEVICES as u8).filter(|_| whole) {
+            if self.scanning.devices[usize::from(dev)] {
+                // Every slot in use was told, by the scan or by an event: the rest is free.
+                self.map.rest_is_free(dev);
+            }
+        }
+    }
+}
+
+/// Where the scan found the data; `None` if it could not tell.
+const fn backend(e: &Event) -> Option<Backend> {
+    match place::place(e.arg) {
+        place::FOLIO => Some(Backend::Folio),
+        place::ZERO => Some(Backend::Zero),
+        place::ZSWAP => Some(Backend::Zswap),
+        place::PHYS => Some(Backend::Phys),
+        _ => None,
+    }
+}

@@ -1,0 +1,94 @@
+//! The scan of the kernel's tables, step by step: user space runs the scan program, the program tells what it reads
+//! through the same ring as the hooks, and the ring is drained between steps. So a device of any size cannot fill it.
+//!
+//! ```text
+//! settle -> Begin -> devices -> clusters -> slots of clusters in use -> owners -> slots in doubt again -> End
+//!                        |          |                 |                   ^
+//!                        `----------+-- look() -------+-------------------'   (what comes out of the ring)
+//! ```
+
+mod steps;
+#[cfg(test)]
+mod tests;
+
+pub(super) use self::steps::Scan;
+use self::steps::Step;
+use super::load::Tracer;
+use aya::Ebpf;
+use aya::programs::{Program, RawTracePointRunOptions, TestRun};
+use std::time::{Duration, Instant};
+use vswap_common::scan::op;
+use vswap_common::{Hook, Record};
+
+/// Longest work in one go; the reader wants the hooks' records too.
+const TURN: Duration = Duration::from_millis(5);
+
+/// What is over: how it went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScanResult {
+    /// Slots read.
+    pub slots: u64,
+    /// From the first step to the last.
+    pub took: Duration,
+    /// Slots whose place the tables do not tell.
+    pub doubtful: u64,
+    /// Why it did not read everything.
+    pub failed: Option<String>,
+}
+
+impl Tracer {
+    /// Begins to compare the kernel's tables with what was told of them, if this kernel allows it; the records carry
+    /// `VERIFY`. [`Tracer::drain`] runs it.
+    pub fn verify(&mut self) {
+        if self.can_scan().is_ok() {
+            self.scan = Some(Scan::new(Instant::now(), true));
+        }
+    }
+
+    /// A scan runs.
+    pub const fn scanning(&self) -> bool {
+        self.scan.is_some()
+    }
+
+    /// How the last scan went; told once.
+    pub fn scan_result(&mut self) -> Option<ScanResult> {
+        self.scan_result.take()
+    }
+
+    /// Works on the scan for a moment; what it tells is taken out of the ring at once. True if there is more to do
+    /// without waiting.
+    pub(super) fn scan_on(&mut self, records: &mut Vec<Record>, limit: usize) -> bool {
+        let begin = Instant::now();
+        while records.len() < limit {
+            let now = Instant::now();
+            if now - begin > TURN {
+                return true;
+            }
+            let Some(scan) = &mut self.scan else { return false };
+            let Some(step) = scan.next(now) else { return false };
+            if step.op == op::BEGIN {
+                scan.began = now;
+            }
+            let over = match run(&self.ebpf, step, scan.extra) {
+                Ok(answer) => scan.done(step, answer),
+                Err(why) => scan.give_up(&why, step.op),
+            };
+            if over {
+                self.scan_result = Some(scan.result());
+                self.scan = None;
+            }
+            self.take(records);
+        }
+        true
+    }
+}
+
+/// Runs the program once.
+fn run(ebpf: &Ebpf, step: Step, extra: u16) -> Result<u32, String> {
+    let Some(Program::RawTracePoint(program)) = ebpf.program(Hook::Scan.program()) else {
+        return Err("the eBPF object has no scan program: built from another version".to_owned());
+    };
+    let mut options = RawTracePointRunOptions::new();
+    options.args[..4].copy_from_slice(&[step.op, step.a, step.b, u64::from(extra)]);
+    program.test_run(options).map(|r| r.return_value).map_err(|e| format!("cannot run the scan program: {e}"))
+}
