@@ -22,6 +22,7 @@ pub mod kernel;
 pub mod meta;
 pub mod model;
 pub(crate) mod recorded;
+pub mod recorder;
 pub mod report;
 pub mod runtime;
 pub mod snapshot;

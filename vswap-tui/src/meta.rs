@@ -34,6 +34,15 @@ pub struct Header {
     pub ring_bytes: u64,
     /// True if no swap device was in use at the start: every slot is known from its first event.
     pub from_swapon: bool,
+    /// Number of the file in a recording over several, from 1; 0 in a recording of one file. From the second on a file
+    /// begins with what was known when it began, told as a scan tells it.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub part: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 /// Facts about the recorded kernel.

@@ -1,7 +1,7 @@
 //! Immutable values for views and reports: made by the collector, owned by the reader.
 
 use crate::meta::{Header, HookTotals};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Where a slot's data lives.
@@ -200,7 +200,8 @@ pub struct Percentiles {
 }
 
 /// Pages counted as the kernel's vmstat counts them, since the start of the events.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Totals {
     /// Slots allocated.
     pub alloc: u64,
@@ -231,7 +232,8 @@ pub struct Totals {
 }
 
 /// What is missing or uncertain.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Losses {
     /// Records lost (ring full, faults, maps, recursion).
     pub lost: u64,
@@ -344,7 +346,8 @@ impl Findings {
 }
 
 /// A scan of the kernel's tables: what was in swap before the recording.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ScanView {
     /// Slots read.
     pub slots: u64,

@@ -142,10 +142,14 @@ impl Cluster {
         self.since_high[slot] = (ms >> SINCE_LOW_BITS) as u8;
     }
 
+    /// Time at which the slot entered zswap, ms modulo the range.
+    pub(super) fn since(&self, slot: usize) -> u64 {
+        (self.words[slot].0 >> SINCE_SHIFT) | (u64::from(self.since_high[slot]) << SINCE_LOW_BITS)
+    }
+
     /// Milliseconds since the slot entered zswap, if that was seen; a clock that seems to run backwards counts as 0.
     pub(super) fn residence(&self, slot: usize, ms: u64) -> Option<u64> {
-        let since =
-            (self.words[slot].0 >> SINCE_SHIFT) | (u64::from(self.since_high[slot]) << SINCE_LOW_BITS);
+        let since = self.since(slot);
         let age = ms.wrapping_sub(since) % SINCE_RANGE;
         (since != SINCE_UNKNOWN).then_some(if age > SINCE_RANGE / 2 { 0 } else { age })
     }

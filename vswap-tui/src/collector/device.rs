@@ -1,8 +1,10 @@
 //! One swap device: what it is, its clusters, and how many of its slots are where.
 
 use super::cluster::{Cluster, SLOTS, Word};
+use crate::decode::Event;
 use crate::meta::DeviceInfo;
 use crate::snapshot::{ClusterCell, DeviceView, List, Mix};
+use crate::trace::keyframe::KeyDevice;
 use rustc_hash::FxHashMap;
 use std::collections::hash_map::Entry as MapEntry;
 use std::sync::Arc;
@@ -121,6 +123,17 @@ impl Clusters {
         }
     }
 
+    /// Slots in use in the cluster at `index`, as far as known.
+    pub(super) fn used(&self, index: u64) -> u16 {
+        usize::try_from(index).ok().and_then(|i| self.metas.get(i)).map_or(0, |m| m.cell.used())
+    }
+
+    /// Clusters on a list that is known.
+    pub(super) fn lists(&self) -> impl Iterator<Item = (u64, List, u8)> + '_ {
+        let cells = (0..).zip(self.metas.iter().map(|m| m.cell));
+        cells.filter(|(_, c)| c.list != List::None || c.order != 0).map(|(i, c)| (i, c.list, c.order))
+    }
+
     /// Cells for the views. A cluster no event has touched since the last loss has only unconfirmed slots.
     fn cells(&self, epoch: u32) -> Vec<ClusterCell> {
         self.metas
@@ -163,6 +176,10 @@ pub(super) struct Device {
     pub(super) dirty: bool,
     name: Option<String>,
     pages: u64,
+    /// Slots with header; 0 if unknown.
+    max: u64,
+    /// `SWP_*` flags as far as told.
+    flags: u16,
     prio: i32,
     is_virtual: bool,
     /// An event or the header named it.
@@ -217,8 +234,10 @@ impl Device {
     }
 
     /// swapon returned: all slots that no event named are free.
-    pub(super) fn switch_on(&mut self, pages: u64, max: u64, prio: i32, epoch: u32) {
-        self.come(pages, prio);
+    pub(super) fn switch_on(&mut self, e: &Event, epoch: u32) {
+        let max = e.entry.off();
+        self.come(e.arg, e.val);
+        (self.max, self.flags) = (max, e.flags);
         self.clusters.set_up(max, epoch);
     }
 
@@ -236,13 +255,54 @@ impl Device {
         self.seen
     }
 
-    /// A scan found it in use, with `max` slots.
-    pub(super) fn found(&mut self, pages: u64, max: u64, prio: i32) {
-        self.come(pages, prio);
+    /// A scan found it in use.
+    pub(super) fn found(&mut self, e: &Event) {
+        let max = e.entry.off();
+        self.come(e.arg, e.val);
+        (self.max, self.flags) = (max, e.flags);
         let count = max.div_ceil(SLOTS as u64).min(NEAR) as usize;
         if count > self.clusters.metas.len() {
             self.clusters.metas.resize_with(count, Meta::default);
         }
+    }
+
+    /// As a key frame has it.
+    pub(super) fn key(&self, dev: u8, epoch: u32) -> KeyDevice {
+        KeyDevice {
+            dev,
+            pages: self.pages,
+            max: self.max,
+            flags: self.flags,
+            prio: self.prio,
+            r#virtual: self.is_virtual,
+            active: self.active,
+            declared: self.declared,
+            free_known: self.clusters.free_in == Some(epoch),
+            clusters: self.clusters.metas.len() as u64,
+            held: self.held,
+        }
+    }
+
+    /// As it was when a key frame was made.
+    pub(super) fn restore(&mut self, key: &KeyDevice, epoch: u32) {
+        self.seen = true;
+        self.dirty = true;
+        (self.pages, self.max, self.prio, self.flags) = (key.pages, key.max, key.prio, key.flags);
+        (self.is_virtual, self.active, self.declared) = (key.r#virtual, key.active, key.declared);
+        self.held = key.held;
+        self.clusters.free_in = key.free_known.then_some(epoch);
+        let fresh = Meta { epoch, ..Meta::default() };
+        self.clusters.metas.resize(key.clusters.min(NEAR) as usize, fresh);
+    }
+
+    /// Somebody told of it, and of no swapoff since.
+    pub(super) const fn is_in_use(&self) -> bool {
+        self.seen && self.active
+    }
+
+    /// Slots with header, 0 if unknown.
+    pub(super) const fn max(&self) -> u64 {
+        self.max
     }
 
     /// The list of a cluster as far as told.

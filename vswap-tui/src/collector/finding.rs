@@ -61,6 +61,18 @@ impl Found {
         }
     }
 
+    /// The first few of each class.
+    pub(super) fn first(&self) -> &[Finding] {
+        &self.first
+    }
+
+    /// Sets the counts; classes not in `counts` keep theirs.
+    pub(super) fn set_counts(&mut self, counts: &[u64]) {
+        for (count, n) in self.counts.iter_mut().zip(counts) {
+            *count = *n;
+        }
+    }
+
     /// The findings as views and reports see them.
     pub(super) fn view(&self) -> Findings {
         Findings { counts: self.counts, first: Arc::clone(&self.first) }

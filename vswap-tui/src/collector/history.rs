@@ -59,6 +59,18 @@ impl History {
         self.open_end = Some(last.saturating_add(self.interval_ns));
     }
 
+    /// Goes on from a key frame made at `ts` with these totals; `before` is what is known of the time before.
+    pub(super) fn restore(&mut self, before: &[Point], ts: u64, totals: &Totals, events: u64) {
+        self.points = before.iter().filter(|p| p.ts <= ts).copied().collect();
+        while self.points.len() > POINTS {
+            self.points.pop_front();
+        }
+        let last = self.points.back().map_or(ts, |p| p.ts);
+        self.open_end = Some(last.max(ts).saturating_add(self.interval_ns));
+        (self.totals_before, self.events_before) = (*totals, events);
+        self.shared = None;
+    }
+
     /// The totals begin again at zero.
     pub(super) fn restart_totals(&mut self) {
         self.totals_before = Totals::default();

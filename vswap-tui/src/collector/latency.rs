@@ -71,6 +71,24 @@ impl Latencies {
         track.stale = true;
     }
 
+    /// What was recorded: value and how often, by kind.
+    pub(super) fn dump(&self) -> Vec<Vec<(u64, u64)>> {
+        let bins = |t: &Track| {
+            t.histogram.iter_recorded().map(|v| (v.value_iterated_to(), v.count_at_value())).collect()
+        };
+        self.tracks.iter().map(bins).collect()
+    }
+
+    /// Records what [`Latencies::dump`] gave.
+    pub(super) fn restore(&mut self, dump: &[Vec<(u64, u64)>]) {
+        for (track, bins) in self.tracks.iter_mut().zip(dump) {
+            for (ns, count) in bins {
+                track.histogram.saturating_record_n(*ns, *count);
+            }
+            track.stale = true;
+        }
+    }
+
     /// Percentiles by kind; costs nothing when no sample came since the last call.
     pub(super) fn percentiles(&mut self) -> [Percentiles; 6] {
         LatencyKind::ALL.map(|kind| self.tracks[kind as usize].percentiles())
@@ -106,6 +124,20 @@ impl Pending {
     #[inline]
     pub(super) fn end(&mut self, entry: Entry, ts: u64) -> Option<u64> {
         self.begun.remove(&entry).map(|begin| ts.saturating_sub(begin))
+    }
+
+    /// What is under way, by entry.
+    pub(super) fn dump(&self) -> Vec<(u64, u64)> {
+        let mut all: Vec<_> = self.begun.iter().map(|(entry, ts)| (entry.0, *ts)).collect();
+        all.sort_unstable();
+        all
+    }
+
+    /// Notes what [`Pending::dump`] gave.
+    pub(super) fn restore(&mut self, dump: &[(u64, u64)]) {
+        for (entry, ts) in dump.iter().take(PENDING) {
+            self.begin(Entry(*entry), *ts);
+        }
     }
 
     /// After a loss a beginning may be paired with the wrong end: forget them all.

@@ -14,9 +14,11 @@ mod apply;
 mod cluster;
 mod device;
 mod finding;
+mod frame;
 mod history;
 mod latency;
 mod memcg;
+mod opening;
 pub(crate) mod recent;
 mod scan;
 mod slot_map;
@@ -121,8 +123,8 @@ impl Collector {
         }
     }
 
-    /// Takes in news about devices, cgroups and the hooks' counters.
-    pub fn update(&mut self, update: &Update) {
+    /// Takes in names of devices and cgroups, nothing else.
+    pub fn name(&mut self, update: &Update) {
         for info in &update.devices {
             self.map.device_mut(info.dev).describe(info);
         }
@@ -130,6 +132,11 @@ impl Collector {
             self.map.sums.memcgs.name(info);
         }
         self.memcgs_at = None;
+    }
+
+    /// Takes in news about devices, cgroups and the hooks' counters.
+    pub fn update(&mut self, update: &Update) {
+        self.name(update);
         if update.hooks.is_empty() {
             return;
         }

@@ -33,12 +33,25 @@ impl RecentFrees {
         self.next = (self.next + 1) % REMEMBERED;
     }
 
+    /// All remembered, oldest first: time, first slot, slots.
+    pub(crate) fn dump(&self) -> Vec<(u64, u64, u64)> {
+        let (newer, older) = self.ring.split_at(self.next);
+        older.iter().chain(newer).map(|f| (f.ts, f.first, f.nr)).filter(|f| f.2 > 0).collect()
+    }
+
+    /// Remembers what [`RecentFrees::dump`] gave.
+    pub(crate) fn restore(&mut self, dump: &[(u64, u64, u64)]) {
+        for (ts, first, nr) in dump {
+            self.push(*ts, Entry(*first), u16::try_from(*nr).unwrap_or(u16::MAX));
+        }
+    }
+
     /// True if the run may have been freed after `begin`: it was, or more frees happened since than are remembered.
     pub(crate) fn freed_since(&self, begin: u64, entry: Entry, nr: u16) -> bool {
         let (first, end) = (entry.0, entry.0 + u64::from(nr));
         // The slot about to be overwritten is the oldest: if even that one is newer than `begin`, some are forgotten.
         self.ring[self.next].ts > begin
-            || self.ring.iter().any(|f| f.ts > begin && f.first < end && first < f.first + f.nr)
+            || self.ring.iter().any(|f| f.ts > begin && f.first < end && first < f.first.saturating_add(f.nr))
     }
 }
 

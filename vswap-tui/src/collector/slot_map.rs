@@ -121,6 +121,32 @@ impl SlotMap {
         true
     }
 
+    /// As [`SlotMap::rewrite`] for slots of a key frame: all get `word`, in zswap since `since` ms. No latency
+    /// ends, as each slot comes once.
+    pub(super) fn put(&mut self, e: &Event, unused: &mut Latencies, word: Word, since: Option<u64>) -> bool {
+        // Slots come into view, nothing moves.
+        let moved = self.sums.transitions;
+        let found = self.rewrite(e, unused, |_| word);
+        self.sums.transitions = moved;
+        let device = &mut self.devices[usize::from(e.entry.dev()) % MAX_DEVICES];
+        let place = device.clusters.get(e.entry.off() / SLOTS as u64, self.epoch, &mut self.room);
+        if let (Some(ms), Some((_, cluster))) = (since, place) {
+            let first = (e.entry.off() % SLOTS as u64) as usize;
+            (first..(first + usize::from(e.nr)).min(SLOTS))
+                .for_each(|slot| cluster.start_residence(slot, ms));
+        }
+        found
+    }
+
+    /// All devices by number.
+    pub(super) fn devices(&self) -> &[Device] {
+        &self.devices
+    }
+
+    pub(super) fn set_epoch(&mut self, epoch: u32) {
+        self.epoch = epoch;
+    }
+
     /// Shows each slot of the event's run to `look`, changing nothing. Slots nobody told of are unknown.
     pub(super) fn each(&mut self, e: &Event, mut look: impl FnMut(Word)) {
         let (index, first) = (e.entry.off() / SLOTS as u64, (e.entry.off() % SLOTS as u64) as usize);
@@ -172,7 +198,7 @@ impl SlotMap {
         let leftovers = self.device_mut(e.entry.dev()).missed_swapoff() && self.drop_device(e.entry.dev());
         let (epoch, lists_told, holds_told) = (self.epoch, self.lists_told, self.holds_told);
         let device = self.device_mut(e.entry.dev());
-        device.switch_on(e.arg, e.entry.off(), e.val, epoch);
+        device.switch_on(e, epoch);
         if lists_told {
             device.clusters.set_up_lists(e.entry.off());
         }

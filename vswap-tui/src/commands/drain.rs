@@ -22,24 +22,31 @@ pub(super) struct Drained {
     pub(super) damage: Option<String>,
 }
 
-/// Reads `file` up to its end, or up to `at` after its first event.
+/// Reads `file` up to its end, or up to `at` after its first event: from the last key frame before that.
 pub(super) fn drain(file: &Path, at: Option<Duration>) -> anyhow::Result<Drained> {
     let mut source = TraceSource::open(file)?;
     let mut collector = Collector::new(Arc::new(source.header().clone()), HISTORY_NS);
     let mut progress = Progress::new();
     let mut batch = Batch::default();
+    let span = at.map(|at| u64::try_from(at.as_nanos()).unwrap_or(u64::MAX));
     let mut limit = None;
     loop {
         let polled = source.poll(&mut batch, POLL)?;
+        if let (None, Some(span), Some(first)) = (limit, span, batch.events.first()) {
+            let to = first.ts.saturating_add(span);
+            limit = Some(to);
+            // A file goes there at once and begins anew; a stream has to be read.
+            if let Some(there) = source.seek(to, HISTORY_NS, &[])? {
+                collector = there;
+                continue;
+            }
+        }
         for update in &batch.updates {
             collector.update(update);
         }
         for event in &batch.events {
-            if let Some(at) = at {
-                let span = u64::try_from(at.as_nanos()).unwrap_or(u64::MAX);
-                if event.ts > *limit.get_or_insert(event.ts.saturating_add(span)) {
-                    return Ok(Drained { collector, trailer: None, damage: None });
-                }
+            if limit.is_some_and(|limit| event.ts > limit) {
+                return Ok(Drained { collector, trailer: None, damage: None });
             }
             collector.apply(event);
         }

@@ -4,12 +4,14 @@
 use crate::cli::GenerateArgs;
 use crate::exit::Exit;
 use crate::meta::Trailer;
+use crate::recorder::{Options, Recorder, Sink, Written};
 use crate::source::Source as _;
 use crate::source::generator::{Generator, Spec};
-use crate::trace::{TraceError, TraceWriter, file};
+use crate::trace::{TraceError, file};
 use anyhow::Context;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use std::io::{self, IsTerminal, Write};
+use std::fs::File;
+use std::io::{self, IsTerminal};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -40,35 +42,26 @@ pub fn run(args: &GenerateArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
-struct Written {
-    records: u64,
-    bytes: u64,
-}
-
-fn write(
-    out: impl Write,
-    mut generator: Generator,
-    events: u64,
-    stop: &AtomicBool,
-) -> Result<Written, TraceError> {
-    let mut writer = TraceWriter::new(out, generator.header())?;
+fn write(out: File, mut generator: Generator, events: u64, stop: &AtomicBool) -> Result<Written, TraceError> {
+    let options = Options::default();
+    let mut recorder = Recorder::new(Sink::new(out, options.sync)?, generator.header(), options, None)?;
     let progress = io::stderr().is_terminal();
     let mut shown = Instant::now();
     let mut left = events;
     while left > 0 && !stop.load(Ordering::Relaxed) {
         let most = left.min(SLICE) as usize;
         let (news, records) = generator.next(most);
-        if let Some(news) = news {
-            writer.update(&news)?;
-        }
-        for record in records.iter().take(usize::try_from(left).unwrap_or(usize::MAX)) {
-            writer.push(record)?;
-            left -= 1;
-        }
+        let records = &records[..records.len().min(usize::try_from(left).unwrap_or(usize::MAX))];
+        recorder.take(news.as_slice(), records)?;
+        left -= records.len() as u64;
         if progress && shown.elapsed() >= Duration::from_millis(500) {
             shown = Instant::now();
             let done = events - left;
-            eprint!("\r{:>3} %  {done} events  {:.1} MiB\x1b[K", done * 100 / events, mib(writer.bytes()));
+            eprint!(
+                "\r{:>3} %  {done} events  {:.1} MiB\x1b[K",
+                done * 100 / events,
+                mib(recorder.written().bytes)
+            );
         }
     }
     if progress {
@@ -77,10 +70,7 @@ fn write(
     let records = events - left;
     let reason = if left > 0 { "signal" } else { "events" }.to_owned();
     let trailer = Trailer { records, clock: generator.clock(), reason, ..Trailer::default() };
-    writer.flush()?;
-    let bytes = writer.bytes();
-    writer.finish(&trailer)?.flush()?;
-    Ok(Written { records, bytes })
+    recorder.finish(&trailer)
 }
 
 fn mib(bytes: u64) -> f64 {

@@ -13,6 +13,5 @@ pub mod report;
 pub mod shell;
 pub mod slots;
 mod totals;
-mod verify;
 mod view;
 mod whatif;

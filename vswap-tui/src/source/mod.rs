@@ -4,10 +4,13 @@
 
 pub mod generator;
 pub mod live;
+mod seek;
 pub mod trace;
 
+use crate::collector::Collector;
 use crate::decode::Event;
 use crate::meta::{Header, Trailer, Update};
+use crate::snapshot::Point;
 use std::time::Duration;
 
 /// Events and news since the last call, in order. Reused between calls so that no batch allocates.
@@ -55,4 +58,17 @@ pub trait Source: Send {
     /// # Errors
     /// Only for failures that end the source; damage in a trace is `Polled::End`.
     fn poll(&mut self, batch: &mut Batch, timeout: Duration) -> anyhow::Result<Polled>;
+
+    /// Goes to the last place from which the state at `ts` can be had: a key frame all of whose events are not after
+    /// `ts`, else the beginning. Returns the state there; the next poll brings the events that follow, and whoever
+    /// takes them in while they are not after `ts` has the state at `ts`, the same as after all events from the
+    /// beginning. Only the history (`interval_ns` a point) cannot be in a frame: it begins with `history`, which a
+    /// collector that has been there gives. `None` if the source cannot go back.
+    ///
+    /// # Errors
+    /// If reading fails.
+    fn seek(&mut self, ts: u64, interval_ns: u64, history: &[Point]) -> anyhow::Result<Option<Collector>> {
+        let _ = (ts, interval_ns, history);
+        Ok(None)
+    }
 }

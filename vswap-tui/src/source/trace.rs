@@ -1,15 +1,19 @@
 //! A trace as a source of events: a file, or a stream from a recorder that is still running.
 
-use super::{Batch, Polled, Source};
+use super::{Batch, Polled, Source, seek};
+use crate::collector::Collector;
 use crate::decode::decode;
 use crate::exit::{Exit, ExitError};
 use crate::meta::Header;
+use crate::snapshot::Point;
+use crate::trace::format::{MAJOR, MINOR};
 use crate::trace::{Index, Item, TraceError, TraceReader};
 use anyhow::Context;
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 use std::os::fd::AsFd;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
@@ -20,9 +24,11 @@ const AHEAD: usize = 4;
 
 /// Events from a trace.
 pub struct TraceSource {
-    header: Header,
+    header: Arc<Header>,
     feed: Feed,
     end: Option<Polled>,
+    /// Made when first asked for.
+    index: Option<Index>,
 }
 
 enum Feed {
@@ -53,7 +59,9 @@ impl TraceSource {
         }
         let input = file.try_clone().with_context(shown)?;
         let reader = Box::new(TraceReader::new(input).map_err(explain).with_context(shown)?);
-        Ok(Self { header: reader.header().clone(), feed: Feed::File { reader, file }, end: None })
+        newer(&reader);
+        let header = Arc::new(reader.header().clone());
+        Ok(Self { header, feed: Feed::File { reader, file }, end: None, index: None })
     }
 
     /// Reads a stream in a thread of its own. The thread ends with the stream, or when the source is dropped and
@@ -63,13 +71,14 @@ impl TraceSource {
     /// As [`TraceSource::open`].
     pub fn stream(input: impl Read + Send + 'static) -> anyhow::Result<Self> {
         let reader = TraceReader::new(input).map_err(explain)?;
-        let header = reader.header().clone();
+        newer(&reader);
+        let header = Arc::new(reader.header().clone());
         let (sender, receiver) = sync_channel(AHEAD);
         thread::Builder::new()
             .name("trace".into())
             .spawn(move || pump(reader, &sender))
             .context("start the thread that reads the trace")?;
-        Ok(Self { header, feed: Feed::Stream(receiver), end: None })
+        Ok(Self { header, feed: Feed::Stream(receiver), end: None, index: None })
     }
 
     /// The blocks of a file and their times; `None` for a stream.
@@ -78,7 +87,7 @@ impl TraceSource {
     /// If the file cannot be read.
     pub fn index(&self) -> anyhow::Result<Option<Index>> {
         match &self.feed {
-            Feed::File { file, .. } => Ok(Some(Index::scan(file).map_err(explain)?)),
+            Feed::File { file, .. } => Ok(Some(Index::load(file).map_err(explain)?)),
             Feed::Stream(_) => Ok(None),
         }
     }
@@ -121,6 +130,25 @@ impl Source for TraceSource {
             self.end = Some(polled.clone());
         }
         Ok(polled)
+    }
+
+    fn seek(&mut self, ts: u64, interval_ns: u64, history: &[Point]) -> anyhow::Result<Option<Collector>> {
+        if self.index.is_none() {
+            self.index = self.index()?;
+        }
+        let (Feed::File { reader, .. }, Some(index)) = (&mut self.feed, &self.index) else { return Ok(None) };
+        let collector = seek::seek(reader, index, &self.header, ts, interval_ns, history)?;
+        self.end = None;
+        Ok(Some(collector))
+    }
+}
+
+/// What a later minor version added is passed over: that is told once.
+fn newer<R: Read>(reader: &TraceReader<R>) {
+    if let Some((major, minor)) = reader.newer() {
+        log::warn!(
+            "this trace is of format {major}.{minor}, this vswap knows {MAJOR}.{MINOR}: what was added since is not shown"
+        );
     }
 }
 
@@ -169,7 +197,7 @@ fn surplus(polled: Polled, reader: &TraceReader<File>, file: &File) -> Polled {
 }
 
 /// Gives the errors that scripts branch on their exit code.
-fn explain(err: TraceError) -> anyhow::Error {
+pub(super) fn explain(err: TraceError) -> anyhow::Error {
     match err {
         TraceError::CutShort { .. } => ExitError::new(Exit::Damaged, err.to_string()),
         other => other.into(),

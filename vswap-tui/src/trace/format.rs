@@ -1,4 +1,4 @@
-//! The trace file format, version 1.0.
+//! The trace file format, version 1.1. `docs/trace-format.md` says the same for those who write another reader.
 //!
 //! A trace is a preamble followed by blocks. It is written front to back, never seeked, so a file and a pipe hold
 //! the same bytes. All numbers are little endian; all checksums are CRC-32C (Castagnoli).
@@ -9,7 +9,7 @@
 //! |---|---|---|
 //! | 0 | 8 | magic `89 56 53 57 41 50 0A 1A` (`.VSWAP..`, damaged by text-mode copies) |
 //! | 8 | 2 | major version: a reader refuses a larger one |
-//! | 10 | 2 | minor version: a reader ignores block types and JSON members it does not know |
+//! | 10 | 2 | minor version: a reader ignores block types and JSON members it does not know, and names a larger one |
 //! | 12 | 4 | checksum of bytes 0 to 11 |
 //!
 //! **Block**, a 56-byte header followed by `stored` bytes of payload:
@@ -17,8 +17,8 @@
 //! | at | size | what |
 //! |---|---|---|
 //! | 0 | 4 | magic `56 42 4C 4B` (`VBLK`), what a reader looks for after damage |
-//! | 4 | 1 | type: 1 HEADER, 2 UPDATE, 3 RECORDS, 4 TRAILER |
-//! | 5 | 1 | encoding: 0 plain, 1 zstd, 2 columns (RECORDS only) |
+//! | 4 | 1 | type: 1 HEADER, 2 UPDATE, 3 RECORDS, 4 TRAILER; since 1.1 also 5 KEY, 6 KEY_SLOTS, 7 INDEX |
+//! | 5 | 1 | encoding: 0 plain, 1 zstd, 2 columns (RECORDS and KEY_SLOTS) |
 //! | 6 | 2 | zero |
 //! | 8 | 4 | raw length: bytes of payload after decompression, at most [`MAX_RAW`] |
 //! | 12 | 4 | stored length: bytes of payload in the file, at most raw length (plus the directory for columns) |
@@ -30,8 +30,10 @@
 //! | 48 | 4 | checksum of the stored payload |
 //! | 52 | 4 | checksum of header bytes 0 to 51 |
 //!
-//! HEADER, UPDATE and TRAILER hold one JSON object each ([`crate::meta`]). HEADER is the first block, TRAILER the
-//! last; a recording that did not end cleanly has no TRAILER. RECORDS hold [`vswap_common::Record`]s in ring
+//! HEADER, UPDATE, TRAILER and KEY hold one JSON object each ([`crate::meta`], [`super::keyframe`]). HEADER is the
+//! first block, TRAILER the last; a recording that did not end cleanly has no TRAILER. A KEY and the KEY_SLOTS right
+//! after it are a key frame: the state after all records before it, so that a reader can begin there. INDEX stands
+//! right before TRAILER ([`super::index`]); a reader without one walks the block headers. RECORDS hold [`vswap_common::Record`]s in ring
 //! order, gap records in sequence; how is told in [`super::columns`]. No block needs another one to be decoded.
 //!
 //! **Torn tail.** The writer hands each block to the operating system in one piece and never changes it later. A
@@ -51,7 +53,7 @@ pub const FILE_MAGIC: [u8; 8] = *b"\x89VSWAP\n\x1a";
 /// Readers refuse files with a larger major version.
 pub const MAJOR: u16 = 1;
 /// Additions that old readers may ignore.
-pub const MINOR: u16 = 0;
+pub const MINOR: u16 = 1;
 /// Bytes of the preamble.
 pub const PREAMBLE_LEN: usize = 16;
 /// First bytes of every block.
@@ -73,6 +75,12 @@ pub mod block_type {
     pub const RECORDS: u8 = 3;
     /// JSON [`crate::meta::Trailer`].
     pub const TRAILER: u8 = 4;
+    /// JSON [`crate::trace::keyframe::KeyState`]; its KEY_SLOTS follow.
+    pub const KEY: u8 = 5;
+    /// Slots of a key frame: a u32 count of records, then columns.
+    pub const KEY_SLOTS: u8 = 6;
+    /// Where the blocks are: see [`crate::trace::index`].
+    pub const INDEX: u8 = 7;
 }
 
 /// Encoding of a payload as a number in the file.

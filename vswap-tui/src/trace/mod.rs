@@ -12,11 +12,14 @@ pub mod error;
 pub mod file;
 pub mod format;
 pub mod index;
+mod jump;
+pub mod keyframe;
 pub mod reader;
 mod window;
 pub mod writer;
 
 pub use error::TraceError;
 pub use index::Index;
+pub use keyframe::KeyState;
 pub use reader::{Item, TraceReader};
 pub use writer::TraceWriter;

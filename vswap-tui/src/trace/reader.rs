@@ -3,14 +3,14 @@
 use super::columns::Decoder;
 use super::error::TraceError;
 use super::format::{
-    BLOCK_HEADER_LEN, BLOCK_MAGIC, BlockHeader, HeaderFault, MAJOR, MAX_RECORDS, PREAMBLE_LEN, Preamble,
-    block_type, encoding, read_preamble,
+    BLOCK_HEADER_LEN, BLOCK_MAGIC, BlockHeader, HeaderFault, MAJOR, MAX_RECORDS, MINOR, PREAMBLE_LEN,
+    Preamble, block_type, encoding, read_preamble,
 };
 use super::window::Window;
 use crate::meta::{Header, Trailer, Update};
 use serde::de::DeserializeOwned;
 use std::fmt;
-use std::io::Read;
+use std::io::{self, Read, Seek};
 use vswap_common::{Kind, Record};
 
 /// A payload that fails its checksum is searched for a block again, byte by byte. A file made of overlapping
@@ -70,7 +70,6 @@ impl fmt::Display for Damage {
 pub struct TraceReader<R: Read> {
     window: Window<R>,
     decoder: Decoder,
-    raw: Vec<u8>,
     header: Header,
     damage: Option<Damage>,
     /// Number the next block should have.
@@ -82,10 +81,12 @@ pub struct TraceReader<R: Read> {
     rehashed: u64,
     /// Trailer, once the end was reached.
     end: Option<Option<Trailer>>,
+    /// Version of the file, if it is a later minor than ours.
+    newer: Option<(u16, u16)>,
 }
 
 /// Why the bytes at the window are not a usable block.
-enum Fault {
+pub(super) enum Fault {
     /// They end early.
     Short(&'static str),
     /// They are damaged.
@@ -101,7 +102,6 @@ impl<R: Read> TraceReader<R> {
         let mut reader = Self {
             window: Window::new(inner),
             decoder: Decoder::new()?,
-            raw: Vec::new(),
             header: Header::default(),
             damage: None,
             number: 0,
@@ -109,6 +109,7 @@ impl<R: Read> TraceReader<R> {
             last_ts: 0,
             rehashed: 0,
             end: None,
+            newer: None,
         };
         reader.begin()?;
         Ok(reader)
@@ -126,10 +127,17 @@ impl<R: Read> TraceReader<R> {
             Preamble::Version(major, minor) if major > MAJOR => {
                 return Err(TraceError::Newer { major, minor });
             }
-            Preamble::Version(..) => {}
+            Preamble::Version(major, minor) => {
+                self.newer = (major == MAJOR && minor > MINOR).then_some((major, minor));
+            }
             Preamble::Damaged => self.note(8, "the version in the preamble does not match its checksum", 0),
         }
         self.window.step(PREAMBLE_LEN);
+        self.head()
+    }
+
+    /// Reads the header block.
+    pub(super) fn head(&mut self) -> Result<(), TraceError> {
         // A damaged header costs names and facts, not records: the rest is read with what is left.
         match self.whole_block()? {
             Some(h) if h.kind == block_type::HEADER && h.number == 0 => {
@@ -147,6 +155,11 @@ impl<R: Read> TraceReader<R> {
     /// What the trace says about itself; empty if its header block is damaged.
     pub fn header(&self) -> &Header {
         &self.header
+    }
+
+    /// Major and minor version of the file if its minor is later than ours: what that added is passed over.
+    pub fn newer(&self) -> Option<(u16, u16)> {
+        self.newer
     }
 
     /// Damage found so far; complete after [`Item::End`].
@@ -217,10 +230,29 @@ impl<R: Read> TraceReader<R> {
     }
 
     /// Steps over a block that was used.
-    fn pass(&mut self, h: &BlockHeader) {
+    pub(super) fn pass(&mut self, h: &BlockHeader) {
         self.window.step(h.block_len());
         self.number = h.number.wrapping_add(1);
         self.before = h.before.saturating_add(u64::from(h.count));
+    }
+
+    /// Goes on at `offset`, where block `number` with `before` records before it should be.
+    pub(super) fn place(&mut self, offset: u64, number: u32, before: u64) -> Result<(), TraceError>
+    where
+        R: Seek,
+    {
+        self.window.jump(offset)?;
+        (self.number, self.before, self.end, self.last_ts) = (number, before, None, 0);
+        // What is damaged behind is found again by whoever reads it again; only the preamble is not.
+        let preamble = self.damage.take().filter(|d| d.at < PREAMBLE_LEN as u64);
+        self.damage =
+            preamble.map(|d| Damage { skips: 1, skipped_bytes: 0, lost_records: 0, torn_at: None, ..d });
+        Ok(())
+    }
+
+    /// The block at the window, and the decoder for its columns.
+    pub(super) fn block_and_decoder(&mut self, h: &BlockHeader) -> Result<(&[u8], &mut Decoder), TraceError> {
+        Ok((self.window.look(h.block_len())?, &mut self.decoder))
     }
 
     /// Header of the next whole block, which then is at the window; skips damage. `None` at the end.
@@ -288,7 +320,7 @@ impl<R: Read> TraceReader<R> {
     }
 
     /// Is there a whole block at the window that may follow what was read?
-    fn check(&mut self) -> Result<Result<BlockHeader, Fault>, TraceError> {
+    pub(super) fn check(&mut self) -> Result<Result<BlockHeader, Fault>, TraceError> {
         let bytes = self.window.look(BLOCK_HEADER_LEN)?;
         let Some(head) = bytes.first_chunk::<BLOCK_HEADER_LEN>() else {
             let why = if bytes.is_empty() { "" } else { "the file ends inside a block header" };
@@ -374,28 +406,31 @@ impl<R: Read> TraceReader<R> {
     }
 
     /// The JSON object in the block at the window, which stays there; notes damage if it is none.
-    fn json<T: DeserializeOwned>(&mut self, h: &BlockHeader) -> Result<Option<T>, TraceError> {
+    pub(super) fn json<T: DeserializeOwned>(&mut self, h: &BlockHeader) -> Result<Option<T>, TraceError> {
         let block = self.window.look(h.block_len())?;
-        let payload = &block[BLOCK_HEADER_LEN..];
-        let parsed = match h.encoding {
-            encoding::PLAIN => serde_json::from_slice(payload).map_err(|e| e.to_string()),
-            encoding::ZSTD => {
-                self.raw.resize(h.raw_len as usize, 0);
-                match zstd::bulk::decompress_to_buffer(payload, &mut self.raw[..]) {
-                    Ok(n) if n == self.raw.len() => {
-                        serde_json::from_slice(&self.raw).map_err(|e| e.to_string())
-                    }
-                    _ => Err("metadata does not decompress".to_owned()),
-                }
-            }
-            _ => Err("unknown encoding of metadata".to_owned()),
-        };
+        let parsed = metadata(h, &block[BLOCK_HEADER_LEN..]);
         match parsed {
             Ok(value) => Ok(Some(value)),
             Err(why) => {
-                self.note(self.window.offset(), &why, h.block_len() as u64);
+                self.note(self.window.offset(), &why.to_string(), h.block_len() as u64);
                 Ok(None)
             }
         }
+    }
+}
+
+/// The JSON object in the payload of a block whose checksums hold. Its raw length is within the format's limit.
+///
+/// # Errors
+/// If it does not decompress, or is no such object.
+pub fn metadata<T: DeserializeOwned>(h: &BlockHeader, payload: &[u8]) -> Result<T, TraceError> {
+    let foreign = |why: &str| TraceError::Io(io::Error::new(io::ErrorKind::InvalidData, why.to_owned()));
+    match h.encoding {
+        encoding::PLAIN => Ok(serde_json::from_slice(payload)?),
+        encoding::ZSTD => match zstd::bulk::decompress(payload, h.raw_len as usize) {
+            Ok(raw) if raw.len() == h.raw_len as usize => Ok(serde_json::from_slice(&raw)?),
+            _ => Err(foreign("metadata does not decompress")),
+        },
+        _ => Err(foreign("unknown encoding of metadata")),
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Gives pipes what resynchronising needs (to look again at bytes already read) without seeking.
 
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 
 const CHUNK: usize = 256 << 10;
 
@@ -17,6 +17,16 @@ pub(super) struct Window<R> {
 impl<R: Read> Window<R> {
     pub(super) fn new(inner: R) -> Self {
         Self { inner, buf: Vec::new(), start: 0, end: 0, offset: 0 }
+    }
+
+    /// Goes on at `offset`, forgetting what was read ahead.
+    pub(super) fn jump(&mut self, offset: u64) -> io::Result<()>
+    where
+        R: Seek,
+    {
+        self.inner.seek(SeekFrom::Start(offset))?;
+        (self.start, self.end, self.offset) = (0, 0, offset);
+        Ok(())
     }
 
     /// Offset in the stream of the first byte [`Window::look`] shows.

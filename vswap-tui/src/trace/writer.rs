@@ -3,6 +3,8 @@
 use super::columns::Encoder;
 use super::error::TraceError;
 use super::format::{BlockHeader, MAX_RAW, block_type, encoding, preamble};
+use super::index::{ENTRY_LEN, IndexEntry, MAX_ENTRIES};
+use super::keyframe::{KeyState, PART_HEAD, PART_RECORDS};
 use crate::meta::{Header, Trailer, Update};
 use serde::Serialize;
 use std::io::Write;
@@ -23,6 +25,18 @@ pub struct TraceWriter<W: Write> {
     number: u32,
     before: u64,
     bytes: u64,
+    /// Entries of the INDEX; cleared for good when there are too many for one block.
+    index: Vec<[u8; ENTRY_LEN]>,
+    index_full: bool,
+}
+
+/// A trailer as it stands in the file.
+#[derive(Serialize)]
+struct Closing<'a> {
+    #[serde(flatten)]
+    trailer: &'a Trailer,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    index: Option<u64>,
 }
 
 impl<W: Write> TraceWriter<W> {
@@ -39,8 +53,10 @@ impl<W: Write> TraceWriter<W> {
             number: 0,
             before: 0,
             bytes: preamble().len() as u64,
+            index: Vec::new(),
+            index_full: false,
         };
-        writer.json(block_type::HEADER, "header", header)?;
+        writer.json(block_type::HEADER, "header", header, (0, 0))?;
         writer.out.flush()?;
         Ok(writer)
     }
@@ -61,7 +77,36 @@ impl<W: Write> TraceWriter<W> {
     /// If writing fails or the update is larger than a block.
     pub fn update(&mut self, update: &Update) -> Result<(), TraceError> {
         self.close_block()?;
-        self.json(block_type::UPDATE, "update", update)
+        self.json(block_type::UPDATE, "update", update, (0, 0))
+    }
+
+    /// Adds a key frame: the state after all records pushed so far, `slots` as [`super::keyframe`] says.
+    ///
+    /// # Errors
+    /// If writing fails or the state without slots is larger than a block.
+    pub fn key_frame(
+        &mut self,
+        state: &KeyState,
+        slots: impl IntoIterator<Item = Record>,
+    ) -> Result<(), TraceError> {
+        self.close_block()?;
+        self.json(block_type::KEY, "key frame", state, (state.first_ts, state.ts))?;
+        for record in slots {
+            if self.encoder.count() >= PART_RECORDS {
+                self.key_part(false)?;
+            }
+            self.encoder.push(&record);
+        }
+        self.key_part(true)
+    }
+
+    fn key_part(&mut self, last: bool) -> Result<(), TraceError> {
+        self.begin();
+        self.block.extend_from_slice(&self.encoder.count().to_le_bytes());
+        self.block.extend_from_slice(&u32::from(last).to_le_bytes());
+        let raw_len = PART_HEAD as u32 + self.encoder.finish(&mut self.block)?;
+        let kind = block_type::KEY_SLOTS;
+        self.write(BlockHeader { kind, encoding: encoding::COLUMNS, raw_len, ..BlockHeader::default() })
     }
 
     /// Hands everything to the operating system. Call it at least every second: what is not flushed dies with
@@ -80,9 +125,30 @@ impl<W: Write> TraceWriter<W> {
     /// If writing fails.
     pub fn finish(mut self, trailer: &Trailer) -> Result<W, TraceError> {
         self.close_block()?;
-        self.json(block_type::TRAILER, "trailer", trailer)?;
+        let index = (!self.index_full).then_some(self.bytes);
+        if index.is_some() {
+            let raw = std::mem::take(&mut self.index).concat();
+            self.packed(block_type::INDEX, &raw, (0, 0))?;
+        }
+        self.json(block_type::TRAILER, "trailer", &Closing { trailer, index }, (0, 0))?;
         self.out.flush()?;
         Ok(self.out)
+    }
+
+    /// What is written to. Bytes written to it directly would damage the trace.
+    pub fn sink_mut(&mut self) -> &mut W {
+        &mut self.out
+    }
+
+    /// Adds a block of records as it stands in another trace: header and payload, whose checksum was checked.
+    ///
+    /// # Errors
+    /// If writing fails.
+    pub fn copy_records(&mut self, header: &BlockHeader, payload: &[u8]) -> Result<(), TraceError> {
+        self.close_block()?;
+        self.begin();
+        self.block.extend_from_slice(payload);
+        self.write(*header)
     }
 
     /// Records taken so far, gap records included.
@@ -115,18 +181,29 @@ impl<W: Write> TraceWriter<W> {
         self.write(header)
     }
 
-    fn json(&mut self, kind: u8, what: &'static str, value: &impl Serialize) -> Result<(), TraceError> {
+    fn json(
+        &mut self,
+        kind: u8,
+        what: &'static str,
+        value: &impl Serialize,
+        span: (u64, u64),
+    ) -> Result<(), TraceError> {
         let raw = serde_json::to_vec(value)?;
-        let raw_len = u32::try_from(raw.len())
-            .ok()
-            .filter(|n| *n <= MAX_RAW)
-            .ok_or(TraceError::TooLarge { what, len: raw.len(), max: MAX_RAW })?;
-        let packed = zstd::bulk::compress(&raw, 3)?;
+        if raw.len() > MAX_RAW as usize {
+            return Err(TraceError::TooLarge { what, len: raw.len(), max: MAX_RAW });
+        }
+        self.packed(kind, &raw, span)
+    }
+
+    /// A block of `raw` bytes (at most [`MAX_RAW`]), compressed if that helps.
+    fn packed(&mut self, kind: u8, raw: &[u8], (first_ts, last_ts): (u64, u64)) -> Result<(), TraceError> {
+        let packed = zstd::bulk::compress(raw, 3)?;
         let smaller = packed.len() < raw.len();
         self.begin();
-        self.block.extend_from_slice(if smaller { &packed } else { &raw });
+        self.block.extend_from_slice(if smaller { &packed } else { raw });
         let encoding = if smaller { encoding::ZSTD } else { encoding::PLAIN };
-        self.write(BlockHeader { kind, encoding, raw_len, ..BlockHeader::default() })
+        let raw_len = raw.len() as u32;
+        self.write(BlockHeader { kind, encoding, raw_len, first_ts, last_ts, ..BlockHeader::default() })
     }
 
     /// Leaves room for the block header, which is known last.
@@ -142,6 +219,14 @@ impl<W: Write> TraceWriter<W> {
         header.number = self.number;
         header.before = self.before;
         head.copy_from_slice(&header.encode());
+        if matches!(header.kind, block_type::RECORDS | block_type::UPDATE | block_type::KEY) {
+            if self.index.len() < MAX_ENTRIES && !self.index_full {
+                self.index.push(IndexEntry::of(&header, self.bytes).encode(header.kind));
+            } else {
+                self.index = Vec::new();
+                self.index_full = true;
+            }
+        }
         // Counted before the write: if it fails, the next block tells the reader that something is missing.
         self.number = self.number.wrapping_add(1);
         self.before += u64::from(header.count);

@@ -122,6 +122,7 @@ impl Tracer {
             clock: clock_pair(),
             ring_bytes: u64::from(ring_bytes),
             from_swapon: !in_use,
+            part: 0,
         };
         Ok(Self {
             counters: Counters::open(&mut ebpf)?,

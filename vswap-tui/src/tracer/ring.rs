@@ -109,6 +109,14 @@ impl Tracer {
         self.gaps.told() + self.counters.unseen(&self.ebpf)
     }
 
+    /// The hooks' counters now. Costs records on kernels with kprobes (see `Counters::totals`): for rare occasions.
+    ///
+    /// # Errors
+    /// If the kernel does not hand them out.
+    pub fn totals(&self) -> anyhow::Result<Vec<HookTotals>> {
+        self.counters.totals(&self.ebpf)
+    }
+
     /// Detaches every hook. Records already in the ring stay there: call [`Tracer::drain`] until it brings none.
     ///
     /// Under load hooks go one by one while others still record: what they say from here on is no whole story, and left

@@ -55,6 +55,16 @@ impl Scanning {
         self.view
     }
 
+    /// A scan that has not ended, or a comparison, is more than a key frame can tell.
+    pub(super) fn under_way(&self) -> bool {
+        self.verify.is_some() || self.view.is_some_and(|v| !v.ended)
+    }
+
+    /// The result of the scan before a key frame.
+    pub(super) fn restore(&mut self, view: Option<ScanView>) {
+        self.view = view;
+    }
+
     pub(super) fn verified(&self) -> Option<VerifyView> {
         self.verify.clone()
     }
@@ -88,7 +98,7 @@ impl Collector {
         let dev = e.entry.dev();
         if !verifies(e) {
             self.scanning.devices[usize::from(dev) % MAX_DEVICES] = true;
-            self.map.device_mut(dev).found(e.arg, e.entry.off(), e.val);
+            self.map.device_mut(dev).found(e);
         }
     }
 

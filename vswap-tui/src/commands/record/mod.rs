@@ -1,0 +1,183 @@
+//! `vswap record`: the ring of this host into a trace file or stream.
+
+mod recording;
+mod verify;
+
+use super::held::Held;
+use crate::cli::RecordArgs;
+use crate::exit::Exit;
+use crate::recorder::Written;
+use crate::tracer::{Drained, Options, ScanResult, Tracer, drop_privileges};
+use anyhow::Context;
+use recording::Recording;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+use std::fmt::Write as _;
+use std::io::IsTerminal;
+use std::process::Child;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// A stream has somebody watching.
+const FLUSH_STREAM: Duration = Duration::from_millis(200);
+
+/// Signals that were heard.
+struct Signals {
+    stop: Arc<AtomicBool>,
+    save: Arc<AtomicBool>,
+}
+
+impl Signals {
+    fn listen(flight: bool) -> anyhow::Result<Self> {
+        let signals = Self { stop: Arc::default(), save: Arc::default() };
+        let mut all = vec![(SIGINT, &signals.stop), (SIGTERM, &signals.stop), (SIGHUP, &signals.stop)];
+        if flight {
+            all.push((SIGUSR1, &signals.save));
+        }
+        for (signal, flag) in all {
+            signal_hook::flag::register(signal, Arc::clone(flag)).context("install signal handlers")?;
+        }
+        Ok(signals)
+    }
+}
+
+/// Runs `vswap record`; `debug_bpf` shows the debug messages of the eBPF programs.
+///
+/// # Errors
+/// What ends the command, with its exit code.
+pub fn run(args: &RecordArgs, debug_bpf: bool) -> anyhow::Result<Exit> {
+    let signals = Signals::listen(args.keeping.ring.is_some())?;
+    let stream = args.output.as_os_str() == "-";
+    let options = Options {
+        ring_bytes: args.ring_size,
+        debug: debug_bpf,
+        slots_only: args.slots_only,
+        scan: !args.no_scan,
+    };
+    let held = Held::spawn(&args.run)?;
+    let mut tracer = Tracer::start(options)?;
+    if args.verify {
+        verify::check(&tracer)?;
+    }
+    let mut recording = Recording::begin(args, tracer.header())?;
+    drop_privileges()?;
+    eprintln!("vswap: recording to {}", recording.target());
+
+    let mut child = held.map(Held::let_go).transpose()?;
+    if let Some(why) = tracer.late() {
+        eprintln!("vswap: slots in use before are unknown until something happens to them: {why}");
+    }
+    let every = if stream { args.keeping.flush.min(FLUSH_STREAM) } else { args.keeping.flush };
+    let reason = pump(&mut tracer, &mut recording, args.duration, every, &signals, child.as_mut())?;
+    let verified = if args.verify { Some(verify::compare(&mut tracer, &mut recording)?) } else { None };
+    let trailer = tracer.finish(reason, |drained| recording.take(drained))?;
+    let written = recording.finish(&trailer)?;
+    if recording.reader_gone {
+        eprintln!("vswap: the reader closed the stream");
+    }
+    summarize(written, trailer.lost);
+    if let Some(view) = &verified {
+        verify::tell(view);
+    }
+    Ok(match (trailer.lost, verified.map_or(0, |v| v.differing)) {
+        (0, 0) => Exit::Ok,
+        (0, _) => Exit::Divergence,
+        _ => Exit::Lost,
+    })
+}
+
+/// Moves records until something ends the recording; returns what.
+fn pump(
+    tracer: &mut Tracer,
+    recording: &mut Recording,
+    duration: Option<Duration>,
+    flush_every: Duration,
+    signals: &Signals,
+    mut child: Option<&mut Child>,
+) -> anyhow::Result<&'static str> {
+    let begin = Instant::now();
+    let (mut flushed, mut shown) = (begin, begin);
+    let progress = std::io::stderr().is_terminal();
+    let mut drained = Drained::default();
+    let reason = loop {
+        tracer.drain(&mut drained, Duration::from_millis(100).min(flush_every))?;
+        recording.take(&drained)?;
+        if let Some(scan) = tracer.scan_result() {
+            tell_scan(&scan);
+        }
+        let now = Instant::now();
+        let flush = now - flushed >= flush_every;
+        if flush {
+            flushed = now;
+        }
+        recording.tend(tracer, flush)?;
+        if signals.save.swap(false, Ordering::Relaxed) {
+            recording.trigger("asked to save".to_owned());
+        }
+        if progress && now - shown >= Duration::from_secs(1) {
+            show(recording, tracer, now - begin);
+            shown = now;
+        }
+        if signals.stop.load(Ordering::Relaxed) {
+            break "signal";
+        }
+        if recording.reader_gone {
+            break "reader";
+        }
+        if duration.is_some_and(|d| now - begin >= d) {
+            break "duration";
+        }
+        if let Some(child) = child.as_deref_mut()
+            && let Some(status) = child.try_wait().context("wait for the command")?
+        {
+            if !status.success() {
+                eprintln!("vswap: the command ended with {status}");
+            }
+            break "command";
+        }
+    };
+    if progress {
+        eprintln!();
+    }
+    Ok(reason)
+}
+
+/// What was in swap before: how much was read, and what could not be.
+fn tell_scan(scan: &ScanResult) {
+    if let Some(why) = &scan.failed {
+        eprintln!(
+            "vswap: the scan of the kernel's tables ended early: {why}. Slots it did not read are unknown until \
+             something happens to them"
+        );
+        return;
+    }
+    let doubt = match scan.doubtful {
+        0 => String::new(),
+        n => format!(", {n} of them in doubt"),
+    };
+    eprintln!("vswap: scanned {} slots in {} ms{doubt}", scan.slots, scan.took.as_millis());
+}
+
+fn show(recording: &mut Recording, tracer: &Tracer, elapsed: Duration) {
+    let (lost, written) = (tracer.lost(), recording.written());
+    let mut line = format!(
+        "\r{:>5} s  {} records  {:.1} MiB",
+        elapsed.as_secs(),
+        written.records,
+        written.bytes as f64 / f64::from(1 << 20)
+    );
+    if lost > 0 {
+        let _ = write!(line, "  LOST {lost}: a larger --ring-size helps");
+    }
+    eprint!("{line}\x1b[K");
+}
+
+fn summarize(written: Written, lost: u64) {
+    let Written { records, bytes, files } = written;
+    let per = if records == 0 { 0.0 } else { bytes as f64 / records as f64 };
+    let files = if files > 1 { format!(" in {files} files") } else { String::new() };
+    eprintln!("vswap: {records} records, {bytes} bytes{files} ({per:.1} a record)");
+    if lost > 0 {
+        eprintln!("vswap: LOST {lost} records; the trace says where. A larger --ring-size helps");
+    }
+}

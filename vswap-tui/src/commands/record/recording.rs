@@ -1,0 +1,190 @@
+//! What is being recorded to: files, a stream, or the flight recorder's memory.
+
+use crate::cli::RecordArgs;
+use crate::collector::Collector;
+use crate::kernel::facts::clock_pair;
+use crate::meta::{Header, Trailer};
+use crate::recorder::flight::Flight;
+use crate::recorder::trigger::Watch;
+use crate::recorder::{Options, Recorder, Rotation, Series, Sink, Written};
+use crate::trace::{TraceError, file};
+use crate::tracer::{Drained, Tracer};
+use std::time::Instant;
+
+/// The output of `vswap record`.
+pub(super) struct Recording {
+    output: Output,
+    /// The other end of the stream is closed: nothing more to do, and no failure.
+    pub(super) reader_gone: bool,
+    /// Why and when the flight recorder saves.
+    due: Option<(String, Instant)>,
+    args: RecordArgs,
+}
+
+enum Output {
+    Files(Box<Recorder>),
+    Flight {
+        flight: Box<Flight>,
+        series: Series,
+        watch: Watch,
+        saved: Written,
+    },
+    /// Closed.
+    Done,
+}
+
+impl Recording {
+    pub(super) fn begin(args: &RecordArgs, header: &Header) -> anyhow::Result<Self> {
+        let keeping = &args.keeping;
+        // The slot map beside the recording is what is compared.
+        let key_every = (!keeping.key_frames.is_zero() || args.verify).then_some(keeping.key_frames);
+        let options = Options { key_every, sync: keeping.sync };
+        let rotation = Rotation { size: keeping.rotate_size, time: keeping.rotate_time, keep: keeping.keep };
+        let rotates = rotation.size.is_some() || rotation.time.is_some();
+        if (rotates || keeping.ring.is_some()) && args.output.as_os_str() == "-" {
+            anyhow::bail!("a stream is one file: --rotate-size, --rotate-time and --ring need -o FILE");
+        }
+        let output = if let Some(limit) = keeping.ring {
+            Output::Flight {
+                flight: Box::new(Flight::new(header, limit, options)?),
+                series: Series::new(&args.output, rotation)?,
+                watch: Watch::new(keeping.trigger.clone()),
+                saved: Written::default(),
+            }
+        } else if rotates {
+            let mut series = Series::new(&args.output, rotation)?;
+            let sink = Sink::new(series.next()?.1, options.sync)?;
+            Output::Files(Box::new(Recorder::new(sink, header, options, Some(series))?))
+        } else {
+            let sink = Sink::new(file::create(&args.output, args.force)?, options.sync)?;
+            Output::Files(Box::new(Recorder::new(sink, header, options, None)?))
+        };
+        Ok(Self { output, reader_gone: false, due: None, args: args.clone() })
+    }
+
+    /// Where it goes, in words.
+    pub(super) fn target(&self) -> String {
+        let path = self.args.output.display();
+        match &self.output {
+            Output::Flight { .. } => format!("memory; SIGUSR1 or a trigger saves it beside {path}"),
+            _ if self.args.output.as_os_str() == "-" => "standard output".into(),
+            Output::Files(r) if r.in_series() => format!("files numbered after {path}"),
+            _ => path.to_string(),
+        }
+    }
+
+    pub(super) fn take(&mut self, drained: &Drained) -> anyhow::Result<()> {
+        if self.reader_gone {
+            return Ok(());
+        }
+        match &mut self.output {
+            Output::Files(recorder) => {
+                self.reader_gone = ignore_broken_pipe(recorder.take(&drained.updates, &drained.records))?;
+            }
+            Output::Flight { flight, watch, .. } => {
+                flight.take(&drained.updates, &drained.records, clock_pair())?;
+                let why = watch.records(&drained.records).or_else(|| watch.host(Instant::now()));
+                if let Some(why) = why {
+                    self.trigger(why);
+                }
+            }
+            Output::Done => {}
+        }
+        Ok(())
+    }
+
+    /// Something happened that the flight recorder is to save, some time from now; others until then are part of it.
+    pub(super) fn trigger(&mut self, why: String) {
+        if self.due.is_none() && matches!(self.output, Output::Flight { .. }) {
+            let after = self.args.keeping.after;
+            eprintln!("vswap: {why}; recording on for {} s", after.as_secs());
+            self.due = Instant::now().checked_add(after).map(|at| (why, at));
+        }
+    }
+
+    /// What is to be done from time to time: closes blocks, begins the next file, saves what was triggered.
+    pub(super) fn tend(&mut self, tracer: &Tracer, flush: bool) -> anyhow::Result<()> {
+        if self.reader_gone {
+            return Ok(());
+        }
+        let books = |reason: &str| -> anyhow::Result<Trailer> {
+            let (hooks, clock) = (tracer.totals()?, clock_pair());
+            let lost = hooks.iter().map(crate::meta::HookTotals::missing).sum();
+            Ok(Trailer { records: 0, lost, hooks, clock, reason: reason.to_owned() })
+        };
+        match &mut self.output {
+            Output::Files(recorder) => {
+                if flush {
+                    self.reader_gone = ignore_broken_pipe(recorder.flush())?;
+                }
+                if recorder.rotation_due() {
+                    recorder.rotate(&books("rotation")?, clock_pair())?;
+                }
+            }
+            Output::Flight { flight, series, saved, .. } => {
+                if let Some((why, _)) = self.due.take_if(|(_, at)| Instant::now() >= *at) {
+                    let (path, bytes) = flight.save(series, &books(&why)?)?;
+                    saved.files += 1;
+                    saved.bytes += bytes;
+                    eprintln!("vswap: saved {} ({bytes} bytes): {why}", path.display());
+                }
+            }
+            Output::Done => {}
+        }
+        Ok(())
+    }
+
+    /// Closes the recording. What was triggered and not saved yet is saved now.
+    pub(super) fn finish(&mut self, trailer: &Trailer) -> anyhow::Result<Written> {
+        match std::mem::replace(&mut self.output, Output::Done) {
+            Output::Files(recorder) => {
+                let written = recorder.written();
+                if self.reader_gone {
+                    return Ok(written);
+                }
+                let mut done = written;
+                let closed = recorder.finish(trailer).map(|w| done = w);
+                self.reader_gone = ignore_broken_pipe(closed)?;
+                Ok(done)
+            }
+            Output::Flight { mut flight, mut series, mut saved, .. } => {
+                if let Some((why, _)) = self.due.take() {
+                    let (path, bytes) =
+                        flight.save(&mut series, &Trailer { reason: why, ..trailer.clone() })?;
+                    saved.files += 1;
+                    saved.bytes += bytes;
+                    eprintln!("vswap: saved {} ({bytes} bytes)", path.display());
+                }
+                Ok(Written { records: flight.records(), ..saved })
+            }
+            Output::Done => Ok(Written::default()),
+        }
+    }
+
+    /// Records and bytes so far; of a flight recorder the bytes in memory.
+    pub(super) fn written(&mut self) -> Written {
+        match &mut self.output {
+            Output::Files(recorder) => recorder.written(),
+            Output::Flight { flight, saved, .. } => {
+                Written { records: flight.records(), bytes: flight.bytes(), files: saved.files }
+            }
+            Output::Done => Written::default(),
+        }
+    }
+
+    pub(super) fn slot_map(&mut self) -> Option<&mut Collector> {
+        match &mut self.output {
+            Output::Files(recorder) => recorder.collector(),
+            Output::Flight { .. } | Output::Done => None,
+        }
+    }
+}
+
+/// True if the write failed because nobody reads any more.
+fn ignore_broken_pipe<T>(result: Result<T, TraceError>) -> anyhow::Result<bool> {
+    match result {
+        Ok(_) => Ok(false),
+        Err(TraceError::Io(e)) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(true),
+        Err(e) => Err(anyhow::Error::new(e).context("write the trace; what was written before is kept")),
+    }
+}

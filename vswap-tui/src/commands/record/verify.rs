@@ -1,0 +1,56 @@
+//! `vswap record --verify`: the slot map made from the records, held against the kernel's own tables at the end.
+
+use super::recording::Recording;
+use crate::exit::{Exit, ExitError};
+use crate::snapshot::VerifyView;
+use crate::tracer::{Drained, Tracer};
+use std::time::Duration;
+
+/// Looks at most: under load a slot may change between an event and a read of it, but hardly the same one each time.
+const MAX_LOOKS: u32 = 4;
+
+/// Fails early where the tables cannot be read.
+///
+/// # Errors
+/// `NotSupported` (7) with the reason.
+pub(super) fn check(tracer: &Tracer) -> anyhow::Result<()> {
+    tracer.can_scan().map_err(|why| {
+        let message = format!("--verify reads the kernel's tables, which is not possible here: {why}");
+        ExitError::new(Exit::NotSupported, message)
+    })
+}
+
+/// Compares until nothing differs, or the same slots differ in the last look of several. What is drained meanwhile goes
+/// into the recording.
+pub(super) fn compare(tracer: &mut Tracer, recording: &mut Recording) -> anyhow::Result<VerifyView> {
+    let mut drained = Drained::default();
+    loop {
+        tracer.verify();
+        while tracer.scanning() {
+            tracer.drain(&mut drained, Duration::from_millis(50))?;
+            recording.take(&drained)?;
+        }
+        if let Some(why) = tracer.scan_result().and_then(|r| r.failed) {
+            return Err(ExitError::new(Exit::Failure, format!("--verify did not get to the end: {why}")));
+        }
+        let view = recording.slot_map().and_then(|c| c.snapshot().verify).unwrap_or_default();
+        if view.differing == 0 || view.looks >= MAX_LOOKS {
+            return Ok(view);
+        }
+    }
+}
+
+/// The result in words, on stderr.
+pub(super) fn tell(view: &VerifyView) {
+    let unknown = match view.unknown {
+        0 => String::new(),
+        n => format!(" ({n} more are not known for certain)"),
+    };
+    eprintln!(
+        "vswap: compared {} slots with the kernel's tables{unknown}: {} differ",
+        view.checked, view.differing
+    );
+    for example in &view.examples {
+        eprintln!("vswap: {example}");
+    }
+}

@@ -1,0 +1,153 @@
+//! Key frames: the state after all records before a place in the file, so that reading can begin there.
+//!
+//! A frame is a KEY block (the [`KeyState`] as JSON) and the KEY_SLOTS blocks right after it, at least one. Each of
+//! those holds a u32 count, a u32 that is 1 in the last of them and else 0, and as many records as columns
+//! ([`super::columns`]), whose fields mean:
+//!
+//! | field | kind 1: a run of slots in equal state | kind 2: a cluster |
+//! |---|---|---|
+//! | entry, nr | first slot and number of slots, within one cluster | first slot of the cluster, 0 |
+//! | flags | bits 0-2: 0 free, else backend + 1; bit 3 cached; bit 4 confirmed | 0 |
+//! | arg | in zswap: ms of `CLOCK_MONOTONIC` modulo 2^34 since which, plus one; else 0 | 0 |
+//! | val | compressed bytes, 0 if unknown | list |
+//! | memcg, order | owner; order of the folio it was allocated for | 0; order of the cluster |
+//!
+//! Slots that no record names are free: known to be if the device's `free_known` says so, else as far as anybody
+//! knows. `seq` counts the records, everything else is 0. A frame whose last part is missing is no frame.
+
+use crate::meta::HookTotals;
+use crate::snapshot::{Losses, ScanView, Totals};
+use serde::{Deserialize, Serialize};
+
+/// Kind of a record that describes a run of slots.
+pub const RUN: u8 = 1;
+/// Kind of a record that describes a cluster.
+pub const CLUSTER: u8 = 2;
+/// Records in a KEY_SLOTS block.
+pub(super) const PART_RECORDS: u32 = 32_768;
+/// Bytes of a KEY_SLOTS payload before the columns.
+pub(super) const PART_HEAD: usize = 8;
+/// Larger counts are no writer's; a sum of two of them still fits.
+const PLAUSIBLE: u64 = 1 << 60;
+
+/// The JSON object of a KEY block. Names of devices and cgroups are not in it: HEADER and the UPDATE blocks before the
+/// frame have them, and are small.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct KeyState {
+    /// Largest time stamp so far, ns.
+    pub ts: u64,
+    /// Time stamp of the first event.
+    pub first_ts: u64,
+    /// Events so far.
+    pub events: u64,
+    /// Losses so far: what was known before the last one is in doubt.
+    pub epoch: u32,
+    /// Devices ever named.
+    pub devices: Vec<KeyDevice>,
+    /// Page counts.
+    pub totals: Totals,
+    /// Slots that moved, `[from][to]`, 0 = free.
+    pub transitions: [[u64; 5]; 5],
+    /// Loss and doubt.
+    pub losses: Losses,
+    /// Records that gap records say are missing.
+    pub lost_in_gaps: u64,
+    /// Records that the hooks' counters say are missing.
+    pub lost_by_hooks: u64,
+    /// Counters by hook.
+    pub hooks: Vec<HookTotals>,
+    /// Findings by fault.
+    pub findings: Vec<u64>,
+    /// The first few findings.
+    pub described: Vec<KeyFinding>,
+    /// The scan at the start, if there was one.
+    pub scan: Option<ScanView>,
+    /// Histograms of latencies by kind: value in ns and how many.
+    pub latency: Vec<Vec<(u64, u64)>>,
+    /// Reads under way: entry and when it began.
+    pub reads: Vec<(u64, u64)>,
+    /// Writes under way.
+    pub writes: Vec<(u64, u64)>,
+    /// The last frees, oldest first: time, entry, slots.
+    pub freed: Vec<(u64, u64, u64)>,
+}
+
+/// A device in a key frame.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct KeyDevice {
+    /// Swap type.
+    pub dev: u8,
+    /// Usable pages.
+    pub pages: u64,
+    /// Slots with header.
+    pub max: u64,
+    /// `SWP_*` flags as far as told.
+    pub flags: u16,
+    /// Priority.
+    pub prio: i32,
+    /// Device of the virtual swap layer.
+    pub r#virtual: bool,
+    /// In use.
+    pub active: bool,
+    /// The header or a swapon told of it, and no swapoff since.
+    pub declared: bool,
+    /// Slots no record of the frame names are known to be free.
+    pub free_known: bool,
+    /// Clusters shown on the map.
+    pub clusters: u64,
+    /// Slots off the allocator's map, where events tell.
+    pub held: Option<u64>,
+}
+
+/// A finding in a key frame.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct KeyFinding {
+    /// Index of the fault.
+    pub fault: u8,
+    /// Number of the event's kind.
+    pub kind: u8,
+    /// When, ns.
+    pub ts: u64,
+    /// First slot of the run.
+    pub entry: u64,
+    /// Slots of the run.
+    pub nr: u16,
+    /// CPU.
+    pub cpu: u16,
+    /// Thread.
+    pub tid: u32,
+}
+
+impl KeyState {
+    /// Counts that a recording can have. A frame whose are larger is refused, so that adding to them is safe.
+    pub fn plausible(&self) -> bool {
+        let t = &self.totals;
+        let totals = [
+            t.alloc,
+            t.alloc_fail,
+            t.free,
+            t.zswpout,
+            t.zswpin,
+            t.zswpwb,
+            t.pswpout,
+            t.pswpin,
+            t.swpout_zero,
+            t.swpin_zero,
+            t.zswap_reject,
+            t.writeout_reject,
+            t.io_error,
+        ];
+        let l = &self.losses;
+        let losses = [l.lost, l.gaps, l.undecodable, l.contradictions, l.inversions, l.overflow];
+        let mut all = totals
+            .into_iter()
+            .chain(losses)
+            .chain(self.transitions.into_iter().flatten())
+            .chain(self.findings.iter().copied())
+            .chain([self.events]);
+        all.all(|n| n < PLAUSIBLE)
+    }
+}
