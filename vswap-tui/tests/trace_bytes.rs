@@ -143,8 +143,8 @@ fn every_cut_keeps_all_whole_blocks_and_says_where_it_ends() {
         let h = BlockHeader::decode(bytes[at..].first_chunk().unwrap()).unwrap();
         ends.push(at + h.block_len());
     }
-    assert_eq!(ends.len(), 7, "preamble, header, records, update, 2 x records, trailer");
-    let records_at = [0, 0, 8, 8, 16, 24, 24];
+    assert_eq!(ends.len(), 8, "preamble, header, records, update, 2 x records, index, trailer");
+    let records_at = [0, 0, 8, 8, 16, 24, 24, 24];
     for cut in 0..bytes.len() {
         let whole = ends.iter().filter(|e| **e <= cut).count();
         if whole < 2 {

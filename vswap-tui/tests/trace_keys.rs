@@ -121,7 +121,6 @@ fn state_at_any_time_is_the_same_from_a_key_frame() {
             let mut from_begin = TraceSource::open(&path).unwrap();
             rest(&mut from_begin, &mut begin, to);
             let mut there = source.seek(to, HISTORY, &[]).unwrap().unwrap();
-            eprintln!("to {to} at {} events {}", there.now(), there.snapshot().events);
             sought += u64::from(there.now() > 0);
             rest(&mut source, &mut there, to);
             assert_same(&all(&mut there), &all(&mut begin), &format!("{name} at {to}"));
@@ -167,6 +166,28 @@ fn a_recording_that_goes_on_in_a_new_file_opens_with_the_same_slots() {
             }
         }
     }
+}
+
+#[test]
+fn format_1_1_loads_for_ever() {
+    // `with_frames` made it of the 1.0 fixture when 1.1 was new: frames, index and all.
+    let file = File::open(fixture("format-1.1.vswap")).unwrap();
+    let index = Index::load(&file).unwrap();
+    assert!(index.whole && index.keys.len() == 2, "{} key frames", index.keys.len());
+    assert_eq!(index, Index::scan(&file).unwrap(), "the index at the end is what the headers say");
+    let whole = |name: &str| {
+        let mut source = TraceSource::open(&fixture(name)).unwrap();
+        let mut collector = Collector::new(Arc::new(source.header().clone()), HISTORY);
+        rest(&mut source, &mut collector, u64::MAX);
+        collector
+    };
+    let (mut new, mut old) = (whole("format-1.1.vswap"), whole("linux-7.3-4cpu-thp.vswap"));
+    assert_same(&all(&mut new), &all(&mut old), "format 1.1");
+    let mut source = TraceSource::open(&fixture("format-1.1.vswap")).unwrap();
+    let mut sought = source.seek(u64::MAX, HISTORY, &[]).unwrap().unwrap();
+    assert_eq!(sought.now(), index.keys[1].last_ts);
+    rest(&mut source, &mut sought, u64::MAX);
+    assert_same(&all(&mut sought), &all(&mut old), "format 1.1 from its last frame");
 }
 
 #[test]

@@ -167,7 +167,7 @@ impl Flight {
     /// If writing fails.
     pub fn save(&mut self, series: &mut Series, trailer: &Trailer) -> anyhow::Result<(PathBuf, u64)> {
         self.writer.flush()?;
-        let (path, file) = series.next()?;
+        let (path, file) = series.next_file()?;
         let Some(mark) = self.marks.pop_front() else {
             anyhow::bail!("nothing is in memory yet: a scan of the kernel's tables is still running");
         };

@@ -145,7 +145,7 @@ impl Recorder {
     /// If writing fails, or the next file cannot be made.
     pub fn rotate(&mut self, trailer: &Trailer, clock: crate::meta::ClockPair) -> anyhow::Result<()> {
         let (Some(series), Some(state)) = (&mut self.series, &mut self.state) else { return Ok(()) };
-        let (path, file) = series.next()?;
+        let (path, file) = series.next_file()?;
         let (header, opening) = state.next_file(clock, series.part());
         let next = TraceWriter::new(Sink::new(file, self.options.sync)?, &header)?;
         let counters = Update { hooks: since(&trailer.hooks, &self.base), ..Update::default() };

@@ -54,7 +54,7 @@ impl Series {
     ///
     /// # Errors
     /// If the file cannot be made. That an old one cannot be removed is only told.
-    pub fn next(&mut self) -> anyhow::Result<(PathBuf, File)> {
+    pub fn next_file(&mut self) -> anyhow::Result<(PathBuf, File)> {
         self.number += 1;
         let path = self.path(self.number);
         let made = file::create(&path, false)?;
@@ -117,8 +117,9 @@ mod tests {
         }
         let rotation = Rotation { keep: Some(2), size: Some(100), time: None };
         let mut s = Series::new(&dir.path().join("t.vswap"), rotation).unwrap();
-        let names: Vec<_> =
-            (0..3).map(|_| s.next().unwrap().0.file_name().unwrap().to_str().unwrap().to_owned()).collect();
+        let names: Vec<_> = (0..3)
+            .map(|_| s.next_file().unwrap().0.file_name().unwrap().to_str().unwrap().to_owned())
+            .collect();
         assert_eq!(names, ["t-000008.vswap", "t-000009.vswap", "t-000010.vswap"]);
         assert_eq!(s.present().unwrap(), [9, 10]);
         for other in ["t-7.vswap", "u-000009.vswap", "t-000008.txt"] {

@@ -23,14 +23,27 @@ pub(super) struct Recording {
 
 enum Output {
     Files(Box<Recorder>),
-    Flight {
-        flight: Box<Flight>,
-        series: Series,
-        watch: Watch,
-        saved: Written,
-    },
+    Flight(Box<InFlight>),
     /// Closed.
     Done,
+}
+
+/// The flight recorder and what it saves to.
+struct InFlight {
+    flight: Flight,
+    series: Series,
+    watch: Watch,
+    saved: Written,
+}
+
+impl InFlight {
+    fn save(&mut self, trailer: &Trailer) -> anyhow::Result<()> {
+        let (path, bytes) = self.flight.save(&mut self.series, trailer)?;
+        self.saved.files += 1;
+        self.saved.bytes += bytes;
+        eprintln!("vswap: saved {} ({bytes} bytes): {}", path.display(), trailer.reason);
+        Ok(())
+    }
 }
 
 impl Recording {
@@ -45,15 +58,15 @@ impl Recording {
             anyhow::bail!("a stream is one file: --rotate-size, --rotate-time and --ring need -o FILE");
         }
         let output = if let Some(limit) = keeping.ring {
-            Output::Flight {
-                flight: Box::new(Flight::new(header, limit, options)?),
+            Output::Flight(Box::new(InFlight {
+                flight: Flight::new(header, limit, options)?,
                 series: Series::new(&args.output, rotation)?,
                 watch: Watch::new(keeping.trigger.clone()),
                 saved: Written::default(),
-            }
+            }))
         } else if rotates {
             let mut series = Series::new(&args.output, rotation)?;
-            let sink = Sink::new(series.next()?.1, options.sync)?;
+            let sink = Sink::new(series.next_file()?.1, options.sync)?;
             Output::Files(Box::new(Recorder::new(sink, header, options, Some(series))?))
         } else {
             let sink = Sink::new(file::create(&args.output, args.force)?, options.sync)?;
@@ -66,7 +79,7 @@ impl Recording {
     pub(super) fn target(&self) -> String {
         let path = self.args.output.display();
         match &self.output {
-            Output::Flight { .. } => format!("memory; SIGUSR1 or a trigger saves it beside {path}"),
+            Output::Flight(_) => format!("memory; SIGUSR1 or a trigger saves it beside {path}"),
             _ if self.args.output.as_os_str() == "-" => "standard output".into(),
             Output::Files(r) if r.in_series() => format!("files numbered after {path}"),
             _ => path.to_string(),
@@ -81,8 +94,9 @@ impl Recording {
             Output::Files(recorder) => {
                 self.reader_gone = ignore_broken_pipe(recorder.take(&drained.updates, &drained.records))?;
             }
-            Output::Flight { flight, watch, .. } => {
-                flight.take(&drained.updates, &drained.records, clock_pair())?;
+            Output::Flight(run) => {
+                run.flight.take(&drained.updates, &drained.records, clock_pair())?;
+                let watch = &mut run.watch;
                 let why = watch.records(&drained.records).or_else(|| watch.host(Instant::now()));
                 if let Some(why) = why {
                     self.trigger(why);
@@ -95,7 +109,7 @@ impl Recording {
 
     /// Something happened that the flight recorder is to save, some time from now; others until then are part of it.
     pub(super) fn trigger(&mut self, why: String) {
-        if self.due.is_none() && matches!(self.output, Output::Flight { .. }) {
+        if self.due.is_none() && matches!(self.output, Output::Flight(_)) {
             let after = self.args.keeping.after;
             eprintln!("vswap: {why}; recording on for {} s", after.as_secs());
             self.due = Instant::now().checked_add(after).map(|at| (why, at));
@@ -121,12 +135,9 @@ impl Recording {
                     recorder.rotate(&books("rotation")?, clock_pair())?;
                 }
             }
-            Output::Flight { flight, series, saved, .. } => {
+            Output::Flight(run) => {
                 if let Some((why, _)) = self.due.take_if(|(_, at)| Instant::now() >= *at) {
-                    let (path, bytes) = flight.save(series, &books(&why)?)?;
-                    saved.files += 1;
-                    saved.bytes += bytes;
-                    eprintln!("vswap: saved {} ({bytes} bytes): {why}", path.display());
+                    run.save(&books(&why)?)?;
                 }
             }
             Output::Done => {}
@@ -147,15 +158,11 @@ impl Recording {
                 self.reader_gone = ignore_broken_pipe(closed)?;
                 Ok(done)
             }
-            Output::Flight { mut flight, mut series, mut saved, .. } => {
+            Output::Flight(mut run) => {
                 if let Some((why, _)) = self.due.take() {
-                    let (path, bytes) =
-                        flight.save(&mut series, &Trailer { reason: why, ..trailer.clone() })?;
-                    saved.files += 1;
-                    saved.bytes += bytes;
-                    eprintln!("vswap: saved {} ({bytes} bytes)", path.display());
+                    run.save(&Trailer { reason: why, ..trailer.clone() })?;
                 }
-                Ok(Written { records: flight.records(), ..saved })
+                Ok(Written { records: run.flight.records(), ..run.saved })
             }
             Output::Done => Ok(Written::default()),
         }
@@ -165,8 +172,8 @@ impl Recording {
     pub(super) fn written(&mut self) -> Written {
         match &mut self.output {
             Output::Files(recorder) => recorder.written(),
-            Output::Flight { flight, saved, .. } => {
-                Written { records: flight.records(), bytes: flight.bytes(), files: saved.files }
+            Output::Flight(run) => {
+                Written { records: run.flight.records(), bytes: run.flight.bytes(), files: run.saved.files }
             }
             Output::Done => Written::default(),
         }
@@ -175,7 +182,7 @@ impl Recording {
     pub(super) fn slot_map(&mut self) -> Option<&mut Collector> {
         match &mut self.output {
             Output::Files(recorder) => recorder.collector(),
-            Output::Flight { .. } | Output::Done => None,
+            Output::Flight(_) | Output::Done => None,
         }
     }
 }
