@@ -54,6 +54,8 @@ pub enum Command {
     Report(ReportArgs),
     /// The slot map of a trace, one JSON object a line
     Slots(SlotsArgs),
+    /// Write what is whole of a damaged trace as a trace that is whole
+    Repair(RepairArgs),
     /// Write a synthetic trace: the reference allocator under a generated load
     Generate(GenerateArgs),
     /// What this kernel offers: each transition seen, inferred or blind, every hook, and why not
@@ -281,6 +283,19 @@ pub struct SlotsArgs {
     /// Only this cgroup (path, or `#id`)
     #[arg(long)]
     pub memcg: Option<String>,
+}
+
+/// `vswap repair`.
+#[derive(Args, Debug, Clone)]
+pub struct RepairArgs {
+    /// Trace file
+    pub file: PathBuf,
+    /// File to write (mode 0600), `-` for standard output
+    #[arg(short, long, value_name = "FILE|-")]
+    pub output: PathBuf,
+    /// Replace the file if it exists
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// `vswap generate`.

@@ -101,16 +101,23 @@ impl Progress {
     }
 
     pub(super) fn show(&mut self, source: &TraceSource) {
+        if Instant::now() >= self.due
+            && let Some(share) = source.progress()
+        {
+            self.show_share(share);
+        }
+    }
+
+    /// The same with a share between 0 and 1.
+    pub(super) fn show_share(&mut self, share: f64) {
         let now = Instant::now();
         if now < self.due || !io::stderr().is_terminal() {
             return;
         }
         self.due = now + Duration::from_millis(200);
-        if let Some(share) = source.progress() {
-            self.shown = true;
-            // Without a terminal to write to there is nothing to be told.
-            let _ = write!(io::stderr(), "\rreading {:.0} % ", share * 100.0);
-        }
+        self.shown = true;
+        // Without a terminal to write to there is nothing to be told.
+        let _ = write!(io::stderr(), "\rreading {:.0} % ", share * 100.0);
     }
 }
 

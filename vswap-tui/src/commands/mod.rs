@@ -8,6 +8,7 @@ pub mod generate;
 pub mod held;
 pub mod live;
 pub mod record;
+pub mod repair;
 pub mod replay;
 pub mod report;
 pub mod shell;

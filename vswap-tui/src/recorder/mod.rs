@@ -153,10 +153,11 @@ impl Recorder {
             self.writer.update(&counters)?;
         }
         let done = std::mem::replace(&mut self.writer, next);
-        self.before.bytes += done.bytes();
         self.before.records += self.records;
         let own = self.own(trailer);
-        done.finish(&own)?.close()?;
+        let sink = done.finish(&own)?;
+        self.before.bytes += sink.written();
+        sink.close()?;
         self.base.clone_from(&trailer.hooks);
         (self.records, self.began) = (0, Instant::now());
         self.before.files += 1;

@@ -197,7 +197,7 @@ fn surplus(polled: Polled, reader: &TraceReader<File>, file: &File) -> Polled {
 }
 
 /// Gives the errors that scripts branch on their exit code.
-pub(super) fn explain(err: TraceError) -> anyhow::Error {
+pub(crate) fn explain(err: TraceError) -> anyhow::Error {
     match err {
         TraceError::CutShort { .. } => ExitError::new(Exit::Damaged, err.to_string()),
         other => other.into(),
