@@ -142,6 +142,22 @@ fields! {
     XaShift = "xa_node.shift",
     /// Offset of `xa_node.slots[64]`.
     XaSlots = "xa_node.slots",
+    /// Offset of `bio.bi_bdev`, pointer to the block device.
+    BioDevice = "bio.bi_bdev",
+    /// Offset of `bio.bi_opf`, u32: operation and flags.
+    BioOp = "bio.bi_opf",
+    /// Offset of `bio.bi_iter.bi_size`, u32: bytes.
+    BioSize = "bio.bi_iter.bi_size",
+    /// Offset of `block_device.bd_dev`, u32.
+    DeviceNumber = "block_device.bd_dev",
+    /// Bits of the operation in `bi_opf`: the first flag comes after them (`__REQ_FAILFAST_DEV`).
+    OpBits = "req_flag_bits.__REQ_FAILFAST_DEV",
+    /// Number of the operation `REQ_OP_READ`.
+    OpRead = "req_op.REQ_OP_READ",
+    /// Number of the operation `REQ_OP_WRITE`.
+    OpWrite = "req_op.REQ_OP_WRITE",
+    /// Bit number of the flag that swap sets on its writes (`__REQ_SWAP`).
+    OpSwap = "req_flag_bits.__REQ_SWAP",
 }
 
 /// Number of fields.

@@ -16,6 +16,7 @@ pub mod place;
 pub mod record;
 pub mod scan;
 pub mod slot;
+pub mod tally;
 
 pub use counter::HookCounts;
 pub use field::{Field, Layout, MISSING};
@@ -24,3 +25,4 @@ pub use kind::Kind;
 pub use record::{Record, flags};
 pub use scan::Address;
 pub use slot::Entry;
+pub use tally::Tally;

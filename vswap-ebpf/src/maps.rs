@@ -1,12 +1,14 @@
 //! The maps, and the only place that names them.
 
 use crate::hooks::scan::Chunk;
+use crate::hooks::tally::Bracket;
 use crate::scratch::Task;
 use aya_ebpf::macros::map;
-use aya_ebpf::maps::{Array, LruHashMap, PerCpuArray, RingBuf};
+use aya_ebpf::maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf};
 use vswap_common::HookCounts;
 use vswap_common::counter::CpuState;
 use vswap_common::hook::HOOKS;
+use vswap_common::tally::{CgroupSums, MAX_CGROUPS, MAX_WATCHED, Sums};
 
 /// One ring for all CPUs: reservation order is the order of the cluster lock. Size set by user space.
 #[map]
@@ -27,3 +29,19 @@ pub static TASKS: LruHashMap<u32, Task> = LruHashMap::with_max_entries(16384, 0)
 /// What the scan is looking at, one element: user space runs one scan, step by step.
 #[map]
 pub static CHUNK: Array<Chunk> = Array::with_max_entries(1, 0);
+
+/// Sums of the tracepoints, one element. This map and the next three are made small where functions can be traced.
+#[map]
+pub static SUMS: PerCpuArray<Sums> = PerCpuArray::with_max_entries(1, 0);
+
+/// Sums by cgroup, by the inode of its directory.
+#[map]
+pub static CGROUP_SUMS: HashMap<u64, CgroupSums> = HashMap::with_max_entries(MAX_CGROUPS, 0);
+
+/// Reclaim that a thread is in the middle of, by thread id.
+#[map]
+pub static BRACKETS: LruHashMap<u32, Bracket> = LruHashMap::with_max_entries(16384, 0);
+
+/// Numbers of the swap devices (`dev_t`); user space keeps them.
+#[map]
+pub static WATCHED: HashMap<u32, u32> = HashMap::with_max_entries(MAX_WATCHED, 0);

@@ -76,6 +76,18 @@ pub enum Command {
     },
 }
 
+/// Ways to learn what the kernel does, from the one that tells most to the one that always works.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Rung {
+    /// The best that this kernel allows
+    #[default]
+    Auto,
+    /// Sums of the kernel's tracepoints and counters: no slots
+    Tracepoint,
+    /// Only counters in files: no slots, no privileges, no eBPF
+    Counters,
+}
+
 /// How a dashboard runs without a terminal.
 #[derive(Args, Debug, Clone, PartialEq, Eq)]
 pub struct ViewArgs {
@@ -126,9 +138,12 @@ pub struct LiveArgs {
     #[arg(long, value_name = "FILE|-")]
     pub input: Option<PathBuf>,
     /// Only what the kernel counts without being traced: how many pages go where, not which slot. No eBPF, no
-    /// privileges, any kernel
-    #[arg(long, conflicts_with_all = ["input", "check", "model", "compare"])]
+    /// privileges, any kernel. The same as `--rung counters`
+    #[arg(long, conflicts_with_all = ["input", "check", "model", "compare", "rung"])]
     pub totals: bool,
+    /// How to learn what the kernel does; `vswap doctor` shows what each rung can tell here
+    #[arg(long, value_enum, default_value_t, conflicts_with = "input")]
+    pub rung: Rung,
     /// Do not read the kernel's tables at the start: slots in use before show up when something happens to them
     #[arg(long)]
     pub no_scan: bool,

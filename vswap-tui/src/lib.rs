@@ -9,7 +9,7 @@
 //!
 //! Folder order is data order: `kernel` reads what the running kernel offers, `tracer` attaches, `decode` turns
 //! bytes into events, `source` is where events come from, `trace` the file, `collector` the truth, `snapshot`
-//! what views and reports may see, `app`/`ui` the dashboard, `commands` one file per subcommand.
+//! what views and reports may see, `totals` what remains where nothing is traced slot by slot, `app`/`ui` the dashboard, `commands` one file per subcommand.
 
 pub mod app;
 pub mod check;
@@ -28,6 +28,7 @@ pub mod runtime;
 pub mod snapshot;
 pub mod source;
 pub mod term;
+pub mod totals;
 pub mod trace;
 pub mod tracer;
 pub mod ui;

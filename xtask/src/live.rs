@@ -1,17 +1,13 @@
-//! `cargo xtask live`: the newcomer's first command. It always ends in a dashboard.
+//! `cargo xtask live`: the newcomer's first command. It always ends in a dashboard: of slots where the kernel lets its
+//! functions be traced, of the sums of its tracepoints where it does not (key `d` there starts the demo), else the demo.
 
 use crate::{build, sh};
 use anyhow::{Context, Result};
-use std::io::{IsTerminal, stdout};
 use std::path::Path;
 use std::process::Command;
 
 /// Exit codes of `vswap` that mean "this host cannot, the demo can": not permitted, not supported.
 const REFUSED: [u8; 2] = [6, 7];
-
-/// Time to read the reason, with what the kernel counts all the same below it, before the demo covers both. They are
-/// there again when the demo is left.
-const READING: &str = "4s";
 
 /// Options of `live`.
 #[derive(clap::Args)]
@@ -39,11 +35,6 @@ pub(crate) fn run(args: &LiveArgs) -> Result<u8> {
         Err(err) => {
             sh::say(format!("The eBPF object could not be built, so this host cannot be traced: {err:#}"));
         }
-    }
-    if stdout().is_terminal() {
-        sh::say("What this kernel counts without being traced (`vswap live --totals`):");
-        // Whatever comes of it, the demo follows.
-        let _ = Command::new(&vswap).args(["live", "--totals", "--duration", READING]).status();
     }
     sh::say("Starting the demo: the same dashboard on a generated load");
     dashboard(&vswap, "demo", args)

@@ -12,4 +12,5 @@ mod device;
 mod free;
 mod io;
 pub mod scan;
+pub mod tally;
 mod zswap;

@@ -18,6 +18,7 @@ pub mod layout;
 pub mod message;
 pub mod state;
 pub mod summary;
+pub mod totals;
 pub mod update;
 
 pub use frame::{End, Frame, Playback};

@@ -2,38 +2,54 @@
 
 use crate::app::Origin;
 use crate::check::{self, Beside};
-use crate::cli::LiveArgs;
+use crate::cli::{LiveArgs, Rung};
 use crate::commands::view::{self, Show};
 use crate::commands::{totals, whatif};
 use crate::exit::{Exit, ExitError, code_of};
+use crate::kernel::Facts;
 use crate::runtime::headless::Limit;
 use crate::source::Source;
 use crate::source::live::LiveSource;
 use crate::source::trace::TraceSource;
-use crate::tracer::drop_privileges;
+use crate::tracer::{Tallies, drop_privileges};
+use clap::ValueEnum as _;
+use std::path::Path;
 
 /// Runs `vswap live`; `debug_bpf` shows the debug messages of the eBPF programs.
 ///
 /// # Errors
 /// What ends the command, with its exit code.
 pub fn run(args: &LiveArgs, debug_bpf: bool) -> anyhow::Result<Exit> {
-    if args.totals {
-        return totals::run(&args.view);
-    }
     let designs = whatif::designs(&args.designs)?;
+    let model = args.check || !designs.is_empty();
+    match if args.totals { Rung::Counters } else { args.rung } {
+        rung @ (Rung::Tracepoint | Rung::Counters) if model => {
+            let rung = rung.to_possible_value().map_or_else(String::new, |v| v.get_name().to_owned());
+            return Err(ExitError::new(
+                Exit::Usage,
+                format!("the model needs slots, which --rung {rung} does not tell"),
+            ));
+        }
+        Rung::Counters => return totals::run(&args.view, None, "only counters were asked for".to_owned()),
+        Rung::Tracepoint => {
+            let why = "only tracepoints were asked for".to_owned();
+            return totals::run(&args.view, Some(tallies()?), why);
+        }
+        Rung::Auto => {}
+    }
     view::check_terminal(&args.view)?;
     let (source, origin): (Box<dyn Source>, Origin) = match &args.input {
         Some(path) => (Box::new(TraceSource::open(path)?), Origin::Stream),
-        None => (
-            Box::new(open(args.ring_size, args.check || !designs.is_empty(), !args.no_scan, debug_bpf)?),
-            Origin::Live,
-        ),
+        None => match LiveSource::open(args.ring_size, model, !args.no_scan, debug_bpf) {
+            Ok(source) => (Box::new(source), Origin::Live),
+            Err(refusal) => return below(args, model, refusal),
+        },
     };
     // Before the first thread is started. A stream needs no privilege from the beginning.
     drop_privileges()?;
     let header = source.header();
     let mut beside = Beside::new("start with `vswap live --check` to run the model beside the kernel".into());
-    if args.check || !designs.is_empty() {
+    if model {
         check::knows(header).map_err(|why| ExitError::new(Exit::NotSupported, why))?;
         beside = beside.with_designs(header, &designs);
     }
@@ -45,13 +61,27 @@ pub fn run(args: &LiveArgs, debug_bpf: bool) -> anyhow::Result<Exit> {
     view::run(source, show, &args.view)
 }
 
-/// Attaches; a host that does not let us still has its totals.
-fn open(ring_size: u64, for_model: bool, scan: bool, debug_bpf: bool) -> anyhow::Result<LiveSource> {
-    LiveSource::open(ring_size, for_model, scan, debug_bpf).map_err(|err| match code_of(&err) {
-        exit @ (Exit::NotPermitted | Exit::NotSupported) => ExitError::new(
-            exit,
-            format!("{err:#}. `vswap live --totals` shows what this kernel counts without being traced"),
-        ),
-        _ => err,
-    })
+/// The kernel does not let its functions be traced: the next rung down that works, unless what was asked for cannot be
+/// had from there.
+fn below(args: &LiveArgs, model: bool, refusal: anyhow::Error) -> anyhow::Result<Exit> {
+    let exit = code_of(&refusal);
+    if !matches!(exit, Exit::NotPermitted | Exit::NotSupported) {
+        return Err(refusal);
+    }
+    let why = format!("{refusal:#}");
+    if !model && let Ok(tallies) = tallies() {
+        eprintln!(
+            "vswap: slots cannot be traced on this kernel (`vswap doctor` shows why, hook by hook); these are the sums of \
+             its tracepoints"
+        );
+        return totals::run(&args.view, Some(tallies), why);
+    }
+    Err(ExitError::new(
+        exit,
+        format!("{why}. `vswap live --totals` shows what this kernel counts without being traced"),
+    ))
+}
+
+fn tallies() -> anyhow::Result<Tallies> {
+    Tallies::start(&Facts::read(Path::new("/"))?)
 }

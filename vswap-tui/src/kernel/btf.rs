@@ -38,7 +38,12 @@ pub enum NamedKind {
     Enum,
     /// Function.
     Func,
+    /// The typedef that tells a tracepoint's arguments.
+    Tracepoint,
 }
+
+/// What the name of such a typedef begins with.
+const TRACEPOINT: &str = "btf_trace_";
 
 /// Where a member lies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -124,9 +129,15 @@ impl Btf {
                 4 | 5 => Some(NamedKind::Struct),
                 6 | 19 => Some(NamedKind::Enum),
                 12 => Some(NamedKind::Func),
+                8 => Some(NamedKind::Tracepoint),
                 _ => None,
             };
-            if let (Some(kind), Some(name)) = (named, self.string(t.name).filter(|n| !n.is_empty())) {
+            let name = match named {
+                Some(NamedKind::Tracepoint) => self.string(t.name).and_then(|n| n.strip_prefix(TRACEPOINT)),
+                Some(_) => self.string(t.name),
+                None => None,
+            };
+            if let (Some(kind), Some(name)) = (named, name.filter(|n| !n.is_empty())) {
                 let key = (kind, name.to_owned());
                 self.names.entry(key).or_insert(id);
             }
@@ -251,13 +262,31 @@ impl Btf {
     pub fn signature(&self, func: &str) -> Option<Vec<String>> {
         let func = self.get(self.find(NamedKind::Func, func)?)?;
         let proto = self.get(func.size_or_type).filter(|t| t.kind == 13)?;
-        let mut out = Vec::new();
-        for i in 0..proto.vlen {
-            let id = u32_at(&self.bytes, proto.pos + 12 + i * 8 + 4).ok()?;
-            out.push(self.type_name(id, MAX_DEPTH));
-        }
+        let mut out = self.arguments(proto)?;
         out.push(self.type_name(proto.size_or_type, MAX_DEPTH));
         Some(out)
+    }
+
+    /// Type names of the arguments that a tracepoint hands to a program. `None` if BTF has no such tracepoint.
+    pub fn tracepoint(&self, name: &str) -> Option<Vec<String>> {
+        let typedef = self.get(self.find(NamedKind::Tracepoint, name)?)?;
+        let pointer = self.get(typedef.size_or_type).filter(|t| t.kind == 2)?;
+        let proto = self.get(pointer.size_or_type).filter(|t| t.kind == 13)?;
+        let mut out = self.arguments(proto)?;
+        // The first is the tracepoint's own, which programs do not get.
+        if out.first()? != "void *" {
+            return None;
+        }
+        Some(out.split_off(1))
+    }
+
+    fn arguments(&self, proto: Type) -> Option<Vec<String>> {
+        (0..proto.vlen)
+            .map(|i| {
+                let id = u32_at(&self.bytes, proto.pos + 12 + i * 8 + 4).ok()?;
+                Some(self.type_name(id, MAX_DEPTH))
+            })
+            .collect()
     }
 
     fn type_name(&self, id: u32, depth: u32) -> String {

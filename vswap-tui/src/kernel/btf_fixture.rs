@@ -77,6 +77,15 @@ impl Builder {
         self.raw(name, 12, 0, proto, &[])
     }
 
+    /// A tracepoint that hands out arguments of these types.
+    pub fn tracepoint(&mut self, name: &str, args: &[u32]) -> u32 {
+        let own = self.pointer(0);
+        let rest: Vec<u32> = std::iter::once(&own).chain(args).flat_map(|t| [0, *t]).collect();
+        let proto = self.raw("", 13, args.len() + 1, 0, &rest);
+        let pointer = self.pointer(proto);
+        self.typedef(&format!("btf_trace_{name}"), pointer)
+    }
+
     /// The finished blob.
     pub fn build(self) -> Vec<u8> {
         let mut out = vec![0x9f, 0xeb, 1, 0];
@@ -187,7 +196,22 @@ pub fn described(generation: Generation) -> Builder {
     let ctx = b.structure("swap_io_ctx", 16, &[]);
     let ctx_p = b.pointer(ctx);
     let bvec_p = b.pointer(bvec);
-    let bio = b.structure("bio", 120, &[("bi_status", int, 26), ("bi_io_vec", bvec_p, 72)]);
+    let iter = b.structure("bvec_iter", 20, &[("bi_size", int, 12)]);
+    let bdev = b.structure("block_device", 64, &[("bd_dev", int, 36)]);
+    let bdev_p = b.pointer(bdev);
+    let bio = b.structure(
+        "bio",
+        120,
+        &[
+            ("bi_status", int, 26),
+            ("bi_io_vec", bvec_p, 72),
+            ("bi_opf", int, 20),
+            ("bi_iter", iter, 40),
+            ("bi_bdev", bdev_p, 8),
+        ],
+    );
+    b.enumeration("req_op", &[("REQ_OP_READ", 3), ("REQ_OP_WRITE", 4)]);
+    b.enumeration("req_flag_bits", &[("__REQ_FAILFAST_DEV", 9), ("__REQ_SWAP", 25)]);
     let bio_p = b.pointer(bio);
     // The folio changed places with the I/O context.
     let io = if batched { [ctx_p, folio_p] } else { [folio_p, void_ptr] };
@@ -267,5 +291,27 @@ pub fn described(generation: Generation) -> Builder {
     }
     b.func("zswap_swapon", &[int, int], int);
     b.func("zswap_swapoff", &[int], 0);
+    tracepoints(&mut b, tables, [memcg_p, folio_p, bio_p, int, long]);
     b
+}
+
+/// What vmscan, memcg and block tell; cgroups count aloud since the tables came. Numbers of items are invented too.
+fn tracepoints(b: &mut Builder, aloud: bool, [memcg, folio, bio, int, long]: [u32; 5]) {
+    b.enumeration(
+        "vm_event_item",
+        &[("PSWPIN", 12), ("PSWPOUT", 13), ("ZSWPIN", 112), ("ZSWPOUT", 113), ("ZSWPWB", 114)],
+    );
+    b.enumeration("memcg_stat_item", &[("MEMCG_SWAP", 61), ("MEMCG_ZSWAPPED", 67)]);
+    if aloud {
+        b.tracepoint("count_memcg_events", &[memcg, int, long]);
+        b.tracepoint("mod_memcg_state", &[memcg, int, int]);
+    }
+    b.tracepoint("mm_vmscan_write_folio", &[folio]);
+    b.tracepoint("block_bio_queue", &[bio]);
+    for of in ["direct_reclaim", "memcg_reclaim"] {
+        b.tracepoint(&format!("mm_vmscan_{of}_begin"), &[int, int]);
+        b.tracepoint(&format!("mm_vmscan_{of}_end"), &[long]);
+    }
+    b.tracepoint("mm_vmscan_kswapd_wake", &[int, int, int]);
+    b.tracepoint("mm_vmscan_kswapd_sleep", &[int]);
 }

@@ -133,11 +133,24 @@ pub struct CgroupPaths {
 const MAX_CGROUPS: usize = 20_000;
 
 impl CgroupPaths {
-    /// Nothing read yet.
+    /// Nothing read yet. Where the memory controller is still in cgroup v1, its own hierarchy has the directories.
     pub fn new(root: &Path) -> Self {
         let mount = root.join("sys/fs/cgroup");
+        let memory = mount.join("memory");
         let unified = mount.join("unified");
-        Self { mount: if unified.is_dir() { unified } else { mount }, by_inode: HashMap::new() }
+        let mount = if memory.join("memory.limit_in_bytes").is_file() {
+            memory
+        } else if unified.is_dir() {
+            unified
+        } else {
+            mount
+        };
+        Self { mount, by_inode: HashMap::new() }
+    }
+
+    /// Directory of the cgroup with this path.
+    pub fn directory(&self, path: &str) -> PathBuf {
+        self.mount.join(path.trim_start_matches('/'))
     }
 
     /// Path of the cgroup with this inode, `/` for the root; `None` if there is no such directory (any more).
@@ -200,6 +213,19 @@ mod tests {
         let late = dir.path().join("sys/fs/cgroup/late");
         std::fs::create_dir(&late).unwrap();
         assert_eq!(paths.path(late.metadata().unwrap().ino()).as_deref(), Some("/late"));
+    }
+
+    #[test]
+    fn directories_of_the_memory_controller_are_those_of_its_hierarchy() {
+        let dir = tempfile::tempdir().unwrap();
+        let memory = dir.path().join("sys/fs/cgroup/memory");
+        for of in ["sys/fs/cgroup/unified/a", "sys/fs/cgroup/memory/b"] {
+            std::fs::create_dir_all(dir.path().join(of)).unwrap();
+        }
+        std::fs::write(memory.join("memory.limit_in_bytes"), "").unwrap();
+        let mut paths = CgroupPaths::new(dir.path());
+        assert_eq!(paths.path(memory.join("b").metadata().unwrap().ino()).as_deref(), Some("/b"));
+        assert_eq!(paths.directory("/b"), memory.join("b"));
     }
 
     #[test]

@@ -5,13 +5,16 @@
 //! fentry/fexit   every call, in the kernel's order           seen
 //! kprobe         every call, at the function's entry         seen
 //! other hooks    derived from what they tell                 inferred
+//! tracepoint     how many, for each cgroup, not which slot   inferred
 //! counters       how many, not which slot                    inferred
 //! ```
 
 use super::counters::{Counters, Total};
+use super::tracepoints;
 use crate::meta::{HookPlan, HookState};
 use serde::Serialize;
-use vswap_common::{Field, Hook, Layout};
+use vswap_common::tally::Items;
+use vswap_common::{Field, Hook, Layout, Tally};
 
 /// How much of a transition can be known.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -45,6 +48,9 @@ pub enum Rung {
     /// Breakpoint or ftrace handler at the entry.
     #[serde(rename = "kprobe")]
     Kprobe,
+    /// Sums of what tracepoints tell.
+    #[serde(rename = "tracepoint")]
+    Tracepoint,
     /// Totals the kernel keeps anyway.
     #[serde(rename = "counters")]
     Counters,
@@ -59,6 +65,7 @@ impl Rung {
         match self {
             Self::Fentry => "fentry/fexit",
             Self::Kprobe => "kprobe",
+            Self::Tracepoint => "tracepoint",
             Self::Counters => "counters",
             Self::Nothing => "none",
         }
@@ -94,6 +101,8 @@ struct Spec {
     shows: &'static str,
     needs: &'static [Hook],
     instead: &'static [Instead],
+    /// Sums of tracepoints.
+    sums: &'static [Tally],
     totals: &'static [Total],
     /// What the totals say.
     say: &'static str,
@@ -110,6 +119,7 @@ const SPECS: &[Spec] = &[
             fields: &[],
             how: "a device shows by its first cluster that changes lists, and in /proc/swaps within a second",
         }],
+        sums: &[],
         totals: &[Total::Swaps],
         say: "devices, their size and use at the time of reading",
     },
@@ -118,6 +128,7 @@ const SPECS: &[Spec] = &[
         shows: "a folio gets slots",
         needs: &[Hook::CacheAdd],
         instead: &[],
+        sums: &[Tally::SlotsCharged],
         totals: &[Total::Swaps],
         say: "slots in use: allocations less frees",
     },
@@ -126,6 +137,7 @@ const SPECS: &[Spec] = &[
         shows: "no slot for a folio",
         needs: &[Hook::AllocEnter, Hook::AllocExit],
         instead: &[],
+        sums: &[Tally::ThpFallback],
         totals: &[Total::Cgroup("memory.swap.events"), Total::Vmstat("thp_swpout_fallback")],
         say: "some of the refusals",
     },
@@ -138,6 +150,7 @@ const SPECS: &[Spec] = &[
             fields: &[Field::CiMemcg],
             how: "the owner is read from the cluster when the folio leaves the swap cache",
         }],
+        sums: &[Tally::SlotsCharged],
         totals: &[Total::Cgroup("memory.swap.current")],
         say: "slots of each cgroup",
     },
@@ -146,6 +159,7 @@ const SPECS: &[Spec] = &[
         shows: "every page of a folio is compressed",
         needs: &[Hook::StoreEnter, Hook::StoreExit],
         instead: &[],
+        sums: &[Tally::ZswpOut],
         totals: &[Total::Vmstat("zswpout")],
         say: "pages",
     },
@@ -158,6 +172,7 @@ const SPECS: &[Spec] = &[
             fields: &[Field::ZeroInWord],
             how: "the slot's word says it when the folio leaves the swap cache",
         }],
+        sums: &[Tally::ZeroOut],
         totals: &[Total::Vmstat("swpout_zero")],
         say: "pages",
     },
@@ -173,6 +188,7 @@ const SPECS: &[Spec] = &[
                 how: "only completed writes, without their begin",
             },
         ],
+        sums: &[Tally::PswpOut, Tally::BytesWritten],
         totals: &[Total::Vmstat("pswpout")],
         say: "pages, writeback of zswap included",
     },
@@ -185,6 +201,7 @@ const SPECS: &[Spec] = &[
             fields: &[],
             how: "the write tells it; what zswap gave up is not seen to leave",
         }],
+        sums: &[Tally::ZswpWb],
         totals: &[Total::Vmstat("zswpwb")],
         say: "pages",
     },
@@ -197,6 +214,7 @@ const SPECS: &[Spec] = &[
             fields: &[],
             how: "when its slot is freed, or the folio stored anew",
         }],
+        sums: &[Tally::ZswapGone],
         totals: &[],
         say: "",
     },
@@ -205,6 +223,7 @@ const SPECS: &[Spec] = &[
         shows: "only the swapped copy is left, or the slot goes",
         needs: &[Hook::CacheDel],
         instead: &[],
+        sums: &[],
         totals: &[Total::Vmstat("nr_swapcached")],
         say: "pages in the swap cache",
     },
@@ -213,6 +232,7 @@ const SPECS: &[Spec] = &[
         shows: "a folio for a slot in use enters the swap cache",
         needs: &[Hook::CacheAdd],
         instead: &[],
+        sums: &[],
         totals: &[Total::Vmstat("nr_swapcached")],
         say: "pages in the swap cache",
     },
@@ -221,6 +241,7 @@ const SPECS: &[Spec] = &[
         shows: "a page is decompressed",
         needs: &[Hook::ReadEnter, Hook::LoadExit],
         instead: &[],
+        sums: &[Tally::ZswpIn],
         totals: &[Total::Vmstat("zswpin")],
         say: "pages",
     },
@@ -229,6 +250,7 @@ const SPECS: &[Spec] = &[
         shows: "a page is filled with zeroes",
         needs: &[Hook::ReadEnter, Hook::LoadEnter, Hook::LoadExit, Hook::ReadExit],
         instead: &[],
+        sums: &[Tally::ZeroIn],
         totals: &[Total::Vmstat("swpin_zero")],
         say: "pages",
     },
@@ -248,6 +270,7 @@ const SPECS: &[Spec] = &[
                 how: "reads are taken for completed when they are issued",
             },
         ],
+        sums: &[Tally::PswpIn, Tally::BytesRead],
         totals: &[Total::Vmstat("pswpin")],
         say: "pages",
     },
@@ -256,6 +279,7 @@ const SPECS: &[Spec] = &[
         shows: "how many page tables hold a slot",
         needs: &[Hook::Dup, Hook::DupDirect, Hook::Put],
         instead: &[],
+        sums: &[],
         totals: &[],
         say: "",
     },
@@ -264,6 +288,7 @@ const SPECS: &[Spec] = &[
         shows: "slots become free",
         needs: &[Hook::Free],
         instead: &[],
+        sums: &[Tally::SlotsUncharged],
         totals: &[Total::Swaps],
         say: "slots in use: allocations less frees",
     },
@@ -272,6 +297,7 @@ const SPECS: &[Spec] = &[
         shows: "the list, order and use of each cluster",
         needs: &[Hook::ClusterMove],
         instead: &[],
+        sums: &[],
         totals: &[],
         say: "",
     },
@@ -280,6 +306,7 @@ const SPECS: &[Spec] = &[
         shows: "the clusters it looks into, for the check against the model",
         needs: &[Hook::Isolate, Hook::AllocEnter],
         instead: &[],
+        sums: &[],
         totals: &[],
         say: "",
     },
@@ -290,17 +317,28 @@ const SPECS: &[Spec] = &[
 pub fn ladder(
     hooks: &[HookPlan],
     layout: &Layout,
-    counters: &Counters,
+    below: &Below<'_>,
     refusal: Option<&str>,
 ) -> Vec<Transition> {
-    let host = Host { hooks, layout, counters, refusal };
+    let host = Host { hooks, layout, below, refusal };
     SPECS.iter().map(|spec| host.place(spec)).collect()
+}
+
+/// What remains below the hooks.
+#[derive(Clone, Copy, Debug)]
+pub struct Below<'a> {
+    /// Tracepoints with what became of each.
+    pub points: &'a [HookPlan],
+    /// Numbers of this kernel's items.
+    pub items: &'a Items,
+    /// The kernel's own counters.
+    pub counters: &'a Counters,
 }
 
 struct Host<'a> {
     hooks: &'a [HookPlan],
     layout: &'a Layout,
-    counters: &'a Counters,
+    below: &'a Below<'a>,
     refusal: Option<&'a str>,
 }
 
@@ -326,8 +364,15 @@ impl Host<'_> {
         }
         // Where nothing is recorded, the transition's own obstacle says more than the general one.
         let why = why.or_else(|| self.refusal.map(str::to_owned)).unwrap_or_default();
+        // With hooks attached nobody attaches tracepoints besides.
+        let sums = if self.refusal.is_some() { self.sums(spec.sums) } else { Vec::new() };
+        if !sums.is_empty() {
+            let say = if spec.say.is_empty() { "pages" } else { spec.say };
+            let reason = format!("sums of each cgroup ({say}), not which slots, because {why}");
+            return known(Sight::Inferred, Rung::Tracepoint, sums, reason);
+        }
         let totals: Vec<String> =
-            spec.totals.iter().filter(|t| self.counters.has(**t)).map(|t| t.place()).collect();
+            spec.totals.iter().filter(|t| self.below.counters.has(**t)).map(|t| t.place()).collect();
         if totals.is_empty() {
             return known(Sight::Blind, Rung::Nothing, totals, why);
         }
@@ -351,6 +396,12 @@ impl Host<'_> {
     fn works(&self, instead: &Instead) -> bool {
         self.obstacle(instead.hooks).is_none()
             && instead.fields.iter().all(|field| self.layout.get(*field).is_some())
+    }
+
+    /// Places of the sums that tracepoints give here.
+    fn sums(&self, wanted: &[Tally]) -> Vec<String> {
+        let given = |tally: &&Tally| tracepoints::given(self.below.points, self.below.items, **tally).is_ok();
+        wanted.iter().filter(given).map(|tally| tracepoints::place(*tally)).collect()
     }
 
     fn names(&self, hooks: &[Hook]) -> Vec<String> {

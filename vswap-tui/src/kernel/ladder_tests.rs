@@ -1,4 +1,5 @@
 use super::*;
+use crate::kernel::btf::{Btf, fixture};
 use crate::kernel::hooks::SPECS as HOOKS;
 
 fn hooks(state: impl Fn(Hook) -> HookState) -> Vec<HookPlan> {
@@ -23,13 +24,18 @@ fn kept(dir: &std::path::Path) -> Counters {
     Counters::read(dir)
 }
 
+/// The ladder of a kernel without tracepoints.
+fn low(hooks: &[HookPlan], layout: &Layout, counters: &Counters, refusal: Option<&str>) -> Vec<Transition> {
+    ladder(hooks, layout, &Below { points: &[], items: &Items::EMPTY, counters }, refusal)
+}
+
 fn find<'a>(ladder: &'a [Transition], name: &str) -> &'a Transition {
     ladder.iter().find(|t| t.transition == name).unwrap()
 }
 
 #[test]
 fn every_transition_is_seen_with_every_hook() {
-    let all = ladder(&without(&[]), &Layout::EMPTY, &Counters::default(), None);
+    let all = low(&without(&[]), &Layout::EMPTY, &Counters::default(), None);
     assert!(all.iter().all(|t| t.state == Sight::Seen && t.reason.is_empty()), "{all:?}");
     assert_eq!(find(&all, "free").rung, Rung::Fentry);
     assert_eq!(find(&all, "references").rung, Rung::Kprobe);
@@ -53,7 +59,7 @@ fn every_hook_is_of_use_to_some_transition() {
 fn another_hook_infers_only_where_the_layout_lets_it() {
     let blind = without(&[Hook::Charge]);
     let mut layout = Layout::EMPTY;
-    let owner = |layout: &Layout| find(&ladder(&blind, layout, &Counters::default(), None), "charge").clone();
+    let owner = |layout: &Layout| find(&low(&blind, layout, &Counters::default(), None), "charge").clone();
     assert_eq!((owner(&layout).state, owner(&layout).rung), (Sight::Blind, Rung::Nothing));
     assert_eq!(owner(&layout).reason, "charge: inlined");
     layout.set(Field::CiMemcg, 24);
@@ -67,7 +73,7 @@ fn another_hook_infers_only_where_the_layout_lets_it() {
 fn without_hooks_totals_remain_and_say_what_they_leave_out() {
     let dir = tempfile::tempdir().unwrap();
     let none = hooks(|_| HookState::Blind);
-    let all = ladder(&none, &Layout::EMPTY, &kept(dir.path()), Some("no slot map without cache_add"));
+    let all = low(&none, &Layout::EMPTY, &kept(dir.path()), Some("no slot map without cache_add"));
     let zswap = find(&all, "swap-out to zswap");
     assert_eq!((zswap.state, zswap.rung), (Sight::Inferred, Rung::Counters));
     assert_eq!(zswap.by, ["zswpout in /proc/vmstat"]);
@@ -80,8 +86,30 @@ fn without_hooks_totals_remain_and_say_what_they_leave_out() {
 #[test]
 fn hooks_do_not_help_where_nothing_is_recorded() {
     let missing = without(&[Hook::CacheAdd]);
-    let all = ladder(&missing, &Layout::EMPTY, &Counters::default(), Some("no slot map without cache_add"));
+    let all = low(&missing, &Layout::EMPTY, &Counters::default(), Some("no slot map without cache_add"));
     assert!(all.iter().all(|t| t.state == Sight::Blind), "{all:?}");
     assert_eq!(find(&all, "free").reason, "no slot map without cache_add");
     assert_eq!(find(&all, "alloc").reason, "cache_add: inlined");
+}
+
+#[test]
+fn where_hooks_do_not_help_tracepoints_give_the_sums_of_each_cgroup() {
+    let btf = Btf::parse(fixture::swap_table_memcg().build()).unwrap();
+    let plan = tracepoints::plan(&btf, &crate::kernel::layout::resolve(&btf));
+    let points: Vec<HookPlan> = plan.points.iter().map(tracepoints::Point::describe).collect();
+    let dir = tempfile::tempdir().unwrap();
+    let counters = kept(dir.path());
+    let below = Below { points: &points, items: &plan.items, counters: &counters };
+    let none = hooks(|_| HookState::Blind);
+    let all = ladder(&none, &Layout::EMPTY, &below, Some("refused"));
+    let zswap = find(&all, "swap-out to zswap");
+    assert_eq!((zswap.state, zswap.rung), (Sight::Inferred, Rung::Tracepoint));
+    assert_eq!(zswap.by, ["memcg:count_memcg_events ZSWPOUT"]);
+    assert!(zswap.reason.contains("sums of each cgroup (pages), not which slots"), "{}", zswap.reason);
+    assert_eq!(find(&all, "free").by, ["memcg:mod_memcg_state MEMCG_SWAP"]);
+    assert_eq!(find(&all, "swapon/off").rung, Rung::Counters);
+    assert_eq!(find(&all, "cluster lists").state, Sight::Blind);
+    // With a slot map nobody attaches them.
+    let some = ladder(&without(&[Hook::StoreEnter]), &Layout::EMPTY, &below, None);
+    assert_eq!(find(&some, "swap-out to zswap").rung, Rung::Counters);
 }

@@ -142,7 +142,24 @@ fn value_of(btf: &Btf, field: Field) -> Option<u32> {
             btf.array_len(btf.member("xa_node", "slots")?).filter(|n| *n == 64)?;
             member("xa_node", "slots")
         }
+        Field::BioDevice => member("bio", "bi_bdev"),
+        Field::BioOp => member("bio", "bi_opf"),
+        Field::BioSize => member("bio", "bi_iter.bi_size"),
+        Field::DeviceNumber => member("block_device", "bd_dev"),
+        Field::OpBits => bit(btf, "req_flag_bits", "__REQ_FAILFAST_DEV").filter(|bits| *bits > 0),
+        Field::OpRead => number(btf, "req_op", "REQ_OP_READ"),
+        Field::OpWrite => number(btf, "req_op", "REQ_OP_WRITE"),
+        Field::OpSwap => bit(btf, "req_flag_bits", "__REQ_SWAP"),
     }
+}
+
+fn number(btf: &Btf, name: &str, enumerator: &str) -> Option<u32> {
+    u32::try_from(btf.enum_value(name, enumerator)?).ok()
+}
+
+/// Number of a bit in a word of 32.
+fn bit(btf: &Btf, name: &str, enumerator: &str) -> Option<u32> {
+    number(btf, name, enumerator).filter(|bit| *bit < 32)
 }
 
 /// Position of the folio: it changed places between kernels of one function name. Our programs look at two places.

@@ -9,6 +9,7 @@ pub mod ladder;
 pub mod layout;
 pub mod plan;
 pub mod symbols;
+pub mod tracepoints;
 
 pub use facts::Facts;
 pub use plan::{Plan, PlannedHook, Probe, plan};

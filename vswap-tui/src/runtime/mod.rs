@@ -16,6 +16,7 @@ mod keyboard;
 mod mailbox;
 pub mod pace;
 pub mod pump;
+pub mod totals;
 
 use crate::app::End;
 use crate::check::BesideView;

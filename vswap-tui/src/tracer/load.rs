@@ -23,6 +23,17 @@ use vswap_common::Hook;
 /// The object built by `cargo xtask build`; empty if this binary was built without it.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/vswap.bpf.o"));
 
+/// The object, if this binary has one.
+pub(super) fn object() -> anyhow::Result<&'static [u8]> {
+    if OBJECT.is_empty() {
+        return Err(ExitError::new(
+            Exit::NotSupported,
+            "this vswap was built without its eBPF programs: build it with `cargo xtask build`",
+        ));
+    }
+    Ok(OBJECT)
+}
+
 /// How to trace.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
@@ -35,6 +46,9 @@ pub struct Options {
     /// Read the kernel's tables first if swap is in use.
     pub scan: bool,
 }
+
+/// Elements of an LRU map that nobody uses; the kernel wants some for each CPU's share of the list.
+pub(super) const UNUSED_LRU: u32 = 128;
 
 /// Links of three types of program, kept only to be dropped.
 pub(super) type Links = Vec<Box<dyn Any + Send>>;
@@ -200,12 +214,7 @@ struct Attached {
 }
 
 fn attach(plan: &Plan, facts: &Facts, ring_bytes: u32, options: Options) -> anyhow::Result<Attached> {
-    if OBJECT.is_empty() {
-        return Err(ExitError::new(
-            Exit::NotSupported,
-            "this vswap was built without its eBPF programs: build it with `cargo xtask build`",
-        ));
-    }
+    let object = object()?;
     let why = Explain { rights: &facts.rights, kprobes: facts.kprobes };
     let wake = u64::from(ring_bytes) / 4;
     let level: u8 = if options.debug { 5 } else { 0 };
@@ -217,8 +226,12 @@ fn attach(plan: &Plan, facts: &Facts, ring_bytes: u32, options: Options) -> anyh
         .override_global("WAKE_BYTES", &wake, true)
         .override_global("AYA_LOG_LEVEL", &level, false)
         .override_global("FOLLOW_ALLOCATOR", &follow, true)
-        .map_max_entries("RING", ring_bytes);
-    let mut ebpf = loader.load(OBJECT).map_err(|e| why.load(&e))?;
+        .map_max_entries("RING", ring_bytes)
+        // Maps of the rung below.
+        .map_max_entries("CGROUP_SUMS", 1)
+        .map_max_entries("BRACKETS", UNUSED_LRU)
+        .map_max_entries("WATCHED", 1);
+    let mut ebpf = loader.load(object).map_err(|e| why.load(&e))?;
     let btf = Btf::from_sys_fs().context("read /sys/kernel/btf/vmlinux")?;
     let mut hooks = Vec::with_capacity(plan.hooks.len());
     let (mut links, mut refused) = (Links::new(), None);

@@ -14,8 +14,10 @@ mod news;
 mod privilege;
 mod ring;
 mod scan;
+mod tallies;
 
 pub use load::{Options, Tracer, probe};
 pub use privilege::drop_all as drop_privileges;
 pub use ring::Drained;
 pub use scan::ScanResult;
+pub use tallies::{Reading, Tallies, probe as probe_tallies};

@@ -6,6 +6,7 @@ pub mod header;
 pub mod pen;
 pub mod theme;
 pub mod timeline;
+pub mod totals;
 pub mod views;
 pub mod widgets;
 

@@ -6,8 +6,8 @@ use crate::cli::DoctorArgs;
 use crate::exit::{Exit, ExitError};
 use crate::kernel::caps::Rights;
 use crate::kernel::counters::Counters;
-use crate::kernel::ladder::{Rung, Transition, ladder};
-use crate::kernel::{Facts, plan};
+use crate::kernel::ladder::{Below, Rung, Transition, ladder};
+use crate::kernel::{Facts, plan, tracepoints};
 use crate::meta::{HookPlan, HookState, KernelInfo};
 use crate::tracer;
 use anyhow::Context;
@@ -31,6 +31,10 @@ struct Findings {
     /// Why not, if not.
     attach_error: Option<String>,
     hooks: Vec<HookPlan>,
+    /// Tracepoints, for where hooks do not help.
+    tracepoints: Vec<HookPlan>,
+    /// The rung that `vswap live` stands on here.
+    rung: Rung,
     /// Ways to attach, and whether they work here.
     rungs: Vec<RungState>,
     /// What of a slot's life can be known, and on which rung.
@@ -67,7 +71,19 @@ pub fn run(args: &DoctorArgs) -> anyhow::Result<Exit> {
     };
     let refusal = refusal(plan.hooks.iter().map(|p| p.vital), &hooks);
     let counters = Counters::read(root);
-    let transitions = ladder(&hooks, &plan.layout, &counters, refusal.as_deref());
+    let usable = attach_error.is_none() && refusal.is_none();
+    let tracepoints::TallyPlan { points, items } = tracepoints::plan(&facts.btf, &plan.layout);
+    let planned: Vec<HookPlan> = points.iter().map(tracepoints::Point::describe).collect();
+    let points = match if args.root.is_some() { None } else { Some(tracer::probe_tallies(&facts)) } {
+        None => planned,
+        Some(Ok((points, _))) => points,
+        Some(Err(e)) => blind(planned, &e),
+    };
+    let below = Below { points: &points, items: &items, counters: &counters };
+    // Only planned is no reason to look further down.
+    let obstacle = refusal.clone().or_else(|| attach_error.clone().filter(|_| args.root.is_none()));
+    let transitions = ladder(&hooks, &plan.layout, &below, obstacle.as_deref());
+    let rungs = rungs(&hooks, &points, &counters);
     let findings = Findings {
         fields: plan.layout_map(),
         missing_fields: vswap_common::Field::ALL
@@ -79,11 +95,13 @@ pub fn run(args: &DoctorArgs) -> anyhow::Result<Exit> {
         lockdown: facts.rights.lockdown.clone(),
         rights: facts.rights.clone(),
         attached: attach_error.is_none(),
-        usable: attach_error.is_none() && refusal.is_none(),
+        rung: in_use(usable, &hooks, &rungs),
+        usable,
         attach_error,
-        rungs: rungs(&hooks, &counters),
+        rungs,
         transitions,
         counters,
+        tracepoints: points,
         hooks,
         kernel: facts.kernel,
     };
@@ -115,9 +133,22 @@ fn refusal(vital: impl Iterator<Item = bool>, hooks: &[HookPlan]) -> Option<Stri
     missing.map(|(_, hook)| format!("nothing is recorded without {} ({})", hook.hook, hook.reason))
 }
 
+/// The rung that `vswap live` stands on: with a slot map the weakest that a hook of it needs, else the best of the rest.
+fn in_use(usable: bool, hooks: &[HookPlan], rungs: &[RungState]) -> Rung {
+    if usable {
+        let attached = || hooks.iter().filter(|h| h.state == HookState::Ok);
+        let traps = attached().any(|h| h.how.split('+').any(|how| how.ends_with("probe")));
+        let trampolines = attached().any(|h| h.how.split('+').any(|how| how.starts_with('f')));
+        return if traps && !trampolines { Rung::Kprobe } else { Rung::Fentry };
+    }
+    let low = |state: &&RungState| state.works && state.rung >= Rung::Tracepoint;
+    rungs.iter().find(low).map_or(Rung::Nothing, |state| state.rung)
+}
+
 /// Which ways to attach work here. A way without any hook that wants it is not told.
-fn rungs(hooks: &[HookPlan], counters: &Counters) -> Vec<RungState> {
+fn rungs(hooks: &[HookPlan], points: &[HookPlan], counters: &Counters) -> Vec<RungState> {
     let attached = |rung: Rung, ways: &[&str]| {
+        let hooks = if rung == Rung::Tracepoint { points } else { hooks };
         let tried: Vec<&HookPlan> =
             hooks.iter().filter(|h| ways.contains(&h.how.as_str()) && !h.function.is_empty()).collect();
         let works = tried.iter().any(|h| h.state == HookState::Ok);
@@ -130,6 +161,7 @@ fn rungs(hooks: &[HookPlan], counters: &Counters) -> Vec<RungState> {
     let rungs = [
         attached(Rung::Fentry, &["fentry", "fexit"]),
         attached(Rung::Kprobe, &["kprobe"]),
+        attached(Rung::Tracepoint, &["tp_btf"]),
         Some(RungState { rung: Rung::Counters, works, reason }),
     ];
     rungs.into_iter().flatten().collect()
@@ -170,11 +202,18 @@ mod tests {
             hook("b", "fexit", HookState::Blind, "inlined"),
             hook("c", "kprobe", HookState::Blind, "no kprobes"),
         ];
-        let told = rungs(&hooks, &Counters::default());
+        let point = hook("t_events", "tp_btf", HookState::Ok, "");
+        let told = rungs(&hooks, std::slice::from_ref(&point), &Counters::default());
         let words: Vec<_> = told.iter().map(|r| (r.rung, r.works)).collect();
-        assert_eq!(words, [(Rung::Fentry, true), (Rung::Kprobe, false), (Rung::Counters, false)]);
+        assert_eq!(
+            words,
+            [(Rung::Fentry, true), (Rung::Kprobe, false), (Rung::Tracepoint, true), (Rung::Counters, false)]
+        );
+        assert_eq!(in_use(false, &hooks, &told), Rung::Tracepoint);
+        assert_eq!(in_use(true, &hooks, &told), Rung::Fentry);
+        assert_eq!(in_use(false, &[], &rungs(&[], &[], &Counters::default())), Rung::Nothing);
         assert_eq!((told[0].reason.as_str(), told[1].reason.as_str()), ("", "no kprobes"));
         hooks.pop();
-        assert_eq!(rungs(&hooks, &Counters::default()).len(), 2, "nobody wanted a kprobe");
+        assert_eq!(rungs(&hooks, &[], &Counters::default()).len(), 2, "nobody wanted a kprobe");
     }
 }

@@ -1,7 +1,7 @@
 //! The findings as text.
 
 use super::Findings;
-use crate::kernel::ladder::Sight;
+use crate::kernel::ladder::{Rung, Sight};
 use crate::meta::HookState;
 use std::fmt::Write as _;
 
@@ -22,10 +22,16 @@ pub(super) fn render(f: &Findings) -> String {
     }
     ladder(f, &mut out);
     hooks(f, &mut out);
-    let verdict = if f.usable {
-        "`vswap live` and `vswap record` work here."
-    } else {
-        "`vswap live` and `vswap record` do not work here; `vswap demo`, `vswap live --input` and `vswap replay` do."
+    let verdict = match f.rung {
+        _ if f.usable => "`vswap live` and `vswap record` work here.",
+        Rung::Tracepoint => {
+            "`vswap live` shows the sums of the tracepoints here, no slots; `vswap record` does not work. `vswap demo`, \
+             `vswap live --input` and `vswap replay` do."
+        }
+        _ => {
+            "`vswap live` and `vswap record` do not work here, only `vswap live --totals`; `vswap demo`, `vswap live \
+             --input` and `vswap replay` do."
+        }
     };
     let _ = writeln!(out, "{verdict}");
     out
@@ -35,7 +41,8 @@ fn ladder(f: &Findings, out: &mut String) {
     let _ = writeln!(out, "\n{:<13} WORKS", "RUNG");
     for rung in &f.rungs {
         let works = if rung.works { "yes".to_owned() } else { format!("no: {}", rung.reason) };
-        let _ = writeln!(out, "{:<13} {works}", rung.rung.name());
+        let used = if rung.rung == f.rung { "  <- in use" } else { "" };
+        let _ = writeln!(out, "{:<13} {works}{used}", rung.rung.name());
     }
     let _ = writeln!(out, "\n{:<20} {:<9} {:<13} {:<46} SHOWS", "TRANSITION", "STATE", "RUNG", "BY");
     for t in &f.transitions {
@@ -83,6 +90,13 @@ fn hooks(f: &Findings, out: &mut String) {
         }
         if !h.reason.is_empty() {
             let _ = writeln!(out, "       `- {}", h.reason);
+        }
+    }
+    for p in f.tracepoints.iter().filter(|_| !f.usable) {
+        let state = if p.state == HookState::Ok { "ok" } else { "blind" };
+        let _ = writeln!(out, "{state:<6} {:<15} {:<13} {:<32} {}", p.hook, p.how, p.function, p.shows);
+        if !p.reason.is_empty() {
+            let _ = writeln!(out, "       `- {}", p.reason);
         }
     }
     let ok = f.hooks.iter().filter(|h| h.state == HookState::Ok).count();

@@ -24,6 +24,8 @@ pub enum How {
     Run,
     /// At the return of a function whose result fexit does not take.
     Kretprobe,
+    /// At a tracepoint of the kernel.
+    Tracepoint,
 }
 
 impl How {
@@ -40,6 +42,7 @@ impl How {
             Self::Fexit => "fexit",
             Self::Run => "run",
             Self::Kretprobe => "kretprobe",
+            Self::Tracepoint => "tp_btf",
         }
     }
 }
