@@ -4,6 +4,8 @@ use super::{BOOT, Boot};
 
 /// Privileges: given up, enough, missing.
 const RIGHTS: &str = include_str!("../../../../guest/rights.sh");
+/// Sums of tracepoints, where functions are not traced.
+const TRACEPOINTS: &str = include_str!("../../../../guest/tracepoints.sh");
 /// What was lost, against the kernel's own counts of calls and runs.
 const LOSSES: &str = include_str!("../../../../guest/losses.sh");
 /// A kernel that lets nobody read its memory.
@@ -13,6 +15,7 @@ const LOCKDOWN: &str = include_str!("../../../../guest/lockdown.sh");
 pub(super) fn boots() -> Vec<Boot> {
     vec![
         Boot { name: "rights", extra: RIGHTS, ..BOOT },
+        Boot { name: "tracepoints", extra: TRACEPOINTS, ..BOOT },
         Boot { name: "losses", cpus: 4, extra: LOSSES, ..BOOT },
         Boot { name: "lockdown", cpus: 1, append: "lockdown=confidentiality", extra: LOCKDOWN, ..BOOT },
     ]
