@@ -158,6 +158,28 @@ fields! {
     OpWrite = "req_op.REQ_OP_WRITE",
     /// Bit number of the flag that swap sets on its writes (`__REQ_SWAP`).
     OpSwap = "req_flag_bits.__REQ_SWAP",
+    /// Offset of `swap_info_struct.swap_map`, a byte for each slot (up to 7.0).
+    SiMap = "swap_info_struct.swap_map",
+    /// Offset of `swap_info_struct.zeromap`, a bit for each slot (up to 7.1).
+    SiZeromap = "swap_info_struct.zeromap",
+    /// Offset of `swap_cgroup_ctrl.map` where its elements are known: owners by slot (up to 7.1).
+    CgroupMap = "swap_cgroup_ctrl.map",
+    /// Size of `struct swap_cgroup_ctrl`, bytes.
+    CgroupCtrlSize = "sizeof(swap_cgroup_ctrl)",
+    /// 1 where that map is an array of pages of u16 ids (6.12), else missing: an array of pairs of them.
+    CgroupInPages = "owners in pages",
+    /// Size of `struct address_space`, bytes.
+    SpaceSize = "sizeof(address_space)",
+    /// Offset of `address_space.i_pages`, an xarray.
+    SpacePages = "address_space.i_pages",
+    /// Offset of `percpu_swap_cluster.si[]`: the device of a CPU's next candidate, by order.
+    PercpuSi = "percpu_swap_cluster.si",
+    /// Offset of `percpu_swap_cluster.offset[]`: its offset.
+    PercpuOffset = "percpu_swap_cluster.offset",
+    /// Offset of `swap_info_struct.global_cluster`, pointer: next candidates of a rotating disk.
+    SiGlobal = "swap_info_struct.global_cluster",
+    /// Offset of `swap_sequential_cluster.next[]`, u32 by order.
+    GlobalNext = "swap_sequential_cluster.next",
 }
 
 /// Number of fields.

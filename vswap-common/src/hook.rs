@@ -74,6 +74,8 @@ hooks! {
     AllocEnter = "alloc_enter",
     /// zswap is asked: what comes back without its answer is not zero-filled.
     LoadEnter = "load_enter",
+    /// swapoff begins to bring pages back.
+    SwapOffBegin = "swapoff_begin",
     /// Not at a function: user space runs it to read the kernel's tables.
     Scan = "scan",
 }

@@ -60,7 +60,7 @@ pub enum Kind {
     /// reference are reclaimed at once.
     Put = 25,
     /// The allocator took the cluster at `entry` off list `val` to look into it (`isolate_lock_cluster`); `nr` = 0:
-    /// it found none there it could lock. `order` = the list's order.
+    /// it found none there it could lock. `order` = the list's order. `arg` = [`crate::prio`] of the device.
     Isolate = 26,
     /// A folio of `order` asks for slots (`folio_alloc_swap` begins); what the thread frees from here to its `Alloc`
     /// or `AllocFail`, the allocator reclaimed for itself.
@@ -73,7 +73,7 @@ pub enum Kind {
     ScanDevice = 29,
     /// The cluster at `entry` was found on list `val` with `order`; `nr` = slots in use, bad ones included. `arg`: low
     /// half = index of the cluster after it in its list + 1, high half = before it; 0 = the head of the list, or
-    /// unknown.
+    /// unknown. Told once before the slots are read, and once more, all in a row, before the scan ends.
     ScanCluster = 30,
     /// Slots found in equal state: `arg` = [`crate::place`], `val` = compressed bytes, 0 if unknown, `order` = that of
     /// the cached folio, else of the cluster. Read some time before the record: what other records say since the
@@ -88,11 +88,17 @@ pub enum Kind {
     Reserve = 34,
     /// Slots are back on the allocator's map (`swap_entry_range_free`, 6.12).
     Return = 35,
+    /// swapoff of device `entry.dev` has taken it from the allocator and begins to bring its pages back
+    /// (`try_to_unuse`, seen where it asks shared memory). Told again for every round.
+    SwapOffBegin = 36,
+    /// A scan found `entry` as the next candidate for a folio of `order` (`percpu_swap_cluster`): `arg` = CPU + 1, or 0
+    /// for the candidate that all CPUs share on a rotating disk.
+    ScanCandidate = 37,
 }
 
 impl Kind {
     /// All kinds in the order of their numbers.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 37] = [
         Self::Gap,
         Self::Alloc,
         Self::AllocFail,
@@ -128,6 +134,8 @@ impl Kind {
         Self::ScanEnd,
         Self::Reserve,
         Self::Return,
+        Self::SwapOffBegin,
+        Self::ScanCandidate,
     ];
 
     /// The kind with this number, if there is one.
@@ -173,6 +181,8 @@ impl Kind {
             Self::ScanEnd => "scan_end",
             Self::Reserve => "reserve",
             Self::Return => "return",
+            Self::SwapOffBegin => "swapoff_begin",
+            Self::ScanCandidate => "scan_candidate",
         }
     }
 }

@@ -13,6 +13,7 @@ pub mod field;
 pub mod hook;
 pub mod kind;
 pub mod place;
+pub mod prio;
 pub mod record;
 pub mod scan;
 pub mod slot;

@@ -1,4 +1,5 @@
-//! `arg` of a `ScanSlots` record: where the data of the slots was found, and how many references they have.
+//! `arg` of a `ScanSlots` record: where the data of the slots was found, how many references they have, and how long
+//! before the record they were read.
 
 /// Nobody uses the slots.
 pub const FREE: u64 = 0;
@@ -13,8 +14,12 @@ pub const ZSWAP: u64 = 4;
 /// On the device.
 pub const PHYS: u64 = 5;
 
+/// Nobody uses the slots; the allocator has given them to a CPU's cache of slots (6.12).
+pub const IDLE: u64 = 6;
+
 /// References, saturated: 15 means 15 or more.
 pub const MAX_REFS: u64 = 15;
+const AGE_SHIFT: u32 = 16;
 const MASK: u64 = 7;
 const REFS_SHIFT: u32 = 8;
 
@@ -23,9 +28,24 @@ pub const fn pack(place: u64, refs: u64) -> u64 {
     place | refs << REFS_SHIFT
 }
 
+/// The same, read `ns` nanoseconds before the record was made.
+pub const fn aged(arg: u64, ns: u64) -> u64 {
+    arg | ns << AGE_SHIFT
+}
+
+/// Nanoseconds between the read of the tables and the record; 0 in recordings that do not tell.
+pub const fn age(arg: u64) -> u64 {
+    arg >> AGE_SHIFT
+}
+
 /// The place in a packed number.
 pub const fn place(arg: u64) -> u64 {
     arg & MASK
+}
+
+/// Nobody uses slots at this place.
+pub const fn unused(place: u64) -> bool {
+    place == FREE || place == IDLE
 }
 
 /// The references in a packed number.
@@ -39,10 +59,12 @@ mod tests {
 
     #[test]
     fn place_and_references_do_not_touch() {
-        for at in [FREE, UNKNOWN, FOLIO, ZERO, ZSWAP, PHYS] {
+        for at in [FREE, UNKNOWN, FOLIO, ZERO, ZSWAP, PHYS, IDLE] {
             for n in 0..=MAX_REFS {
                 let arg = pack(at, n);
-                assert_eq!((place(arg), refs(arg)), (at, n));
+                assert_eq!((place(arg), refs(arg), age(arg)), (at, n, 0));
+                let old = aged(arg, 123_456_789);
+                assert_eq!((place(old), refs(old), age(old)), (at, n, 123_456_789));
             }
         }
     }

@@ -14,6 +14,8 @@ pub mod op {
     pub const TELL: u64 = 6;
     /// Tell the directory of the cgroup with id `a`.
     pub const OWNER: u64 = 4;
+    /// Tell the next candidates of CPU `a`; with `b` not 0 those that device `a` has for all CPUs.
+    pub const CANDIDATES: u64 = 7;
     /// Tell that the scan is over: `a` slots read, `b` of them left in doubt.
     pub const END: u64 = 5;
 }
@@ -42,6 +44,9 @@ pub const CLUSTERS_A_RUN: u64 = 16;
 /// trees before it relies on it.
 pub const TREE_SHIFT: u32 = 14;
 
+/// Slots of a device by space of the swap cache (`SWAP_ADDRESS_SPACE_SHIFT`, 6.12); compared likewise.
+pub const SPACE_SHIFT: u32 = 14;
+
 /// Kernel variables the scan starts from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(usize)]
@@ -58,10 +63,22 @@ pub enum Address {
     VmemmapBase,
     /// The xarray of cgroups by id.
     MemcgIds,
+    /// `swap_cgroup_ctrl[]`: owners of slots by device (up to 7.1).
+    CgroupCtrl,
+    /// `swapper_spaces[]`: arrays of spaces of the swap cache by device (6.12).
+    SwapperSpaces,
+    /// `nr_swapper_spaces[]`: lengths of these arrays.
+    NrSwapperSpaces,
+    /// `page_offset_base`: where page 0 is mapped.
+    PageOffsetBase,
+    /// `__per_cpu_offset[]`: how far each CPU's copy of a variable is from its name.
+    PerCpuOffset,
+    /// `percpu_swap_cluster`: next candidates of a CPU.
+    PercpuClusters,
 }
 
 /// Number of addresses.
-pub const ADDRESSES: usize = 6;
+pub const ADDRESSES: usize = 12;
 
 impl Address {
     /// All of them in the order of their numbers.
@@ -72,6 +89,12 @@ impl Address {
         Self::NrZswapTrees,
         Self::VmemmapBase,
         Self::MemcgIds,
+        Self::CgroupCtrl,
+        Self::SwapperSpaces,
+        Self::NrSwapperSpaces,
+        Self::PageOffsetBase,
+        Self::PerCpuOffset,
+        Self::PercpuClusters,
     ];
 
     /// Names of the variable, the newest first.
@@ -83,6 +106,12 @@ impl Address {
             Self::NrZswapTrees => &["nr_zswap_trees"],
             Self::VmemmapBase => &["vmemmap_base"],
             Self::MemcgIds => &["mem_cgroup_private_ids", "mem_cgroup_ids"],
+            Self::CgroupCtrl => &["swap_cgroup_ctrl"],
+            Self::SwapperSpaces => &["swapper_spaces"],
+            Self::NrSwapperSpaces => &["nr_swapper_spaces"],
+            Self::PageOffsetBase => &["page_offset_base"],
+            Self::PerCpuOffset => &["__per_cpu_offset"],
+            Self::PercpuClusters => &["percpu_swap_cluster"],
         }
     }
 }

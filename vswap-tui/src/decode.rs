@@ -140,6 +140,8 @@ const fn has_run(kind: Kind) -> bool {
             | Kind::ScanCluster
             | Kind::ScanOwner
             | Kind::ScanEnd
+            | Kind::SwapOffBegin
+            | Kind::ScanCandidate
     )
 }
 

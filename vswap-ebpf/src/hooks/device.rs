@@ -2,8 +2,8 @@
 
 use crate::emit::{Draft, emit, fault, map_full};
 use crate::{layout, scratch};
-use aya_ebpf::macros::{fentry, fexit};
-use aya_ebpf::programs::{FEntryContext, FExitContext};
+use aya_ebpf::macros::{fentry, fexit, kprobe};
+use aya_ebpf::programs::{FEntryContext, FExitContext, ProbeContext};
 use aya_log_ebpf::debug;
 use vswap_common::{Entry, Field, Hook, Kind};
 
@@ -51,5 +51,17 @@ pub fn swapoff(ctx: FEntryContext) -> u32 {
     let dev = ctx.arg::<u32>(0) as u8;
     debug!(&ctx, "swapoff: device {}", dev);
     emit(Hook::SwapOff, &Draft::new(Kind::SwapOff, Entry::new(dev, 0).0, 0, 0));
+    0
+}
+
+/// `int shmem_unuse(type)`: `try_to_unuse` asks shared memory first, in every round. The device gives no slots any more.
+#[kprobe]
+pub fn swapoff_begin(ctx: ProbeContext) -> u32 {
+    match ctx.arg::<u32>(0) {
+        Some(dev) => {
+            emit(Hook::SwapOffBegin, &Draft::new(Kind::SwapOffBegin, Entry::new(dev as u8, 0).0, 0, 0))
+        }
+        None => fault(Hook::SwapOffBegin),
+    }
     0
 }

@@ -6,7 +6,7 @@ use crate::{layout, scratch};
 use aya_ebpf::EbpfContext;
 use aya_ebpf::macros::{fentry, fexit, kprobe};
 use aya_ebpf::programs::{FEntryContext, FExitContext, ProbeContext};
-use vswap_common::{Entry, Field, Hook, Kind};
+use vswap_common::{Entry, Field, Hook, Kind, prio};
 
 /// `__swap_cluster_free_entries(si, ci, ci_start, nr)`: the single place where words return to empty. In 7.0
 /// `swap_entries_free(si, ci, offset, nr)`, with an offset on the device. In 6.12 `swap_entry_range_free(si, entry, nr)`:
@@ -161,6 +161,9 @@ fn isolated(ctx: &FExitContext, si: u64) -> Option<()> {
         if found { cluster_entry(ctx, si, 2)? } else { Entry::new(layout::read(si, Field::SiType)?, 0) };
     let mut draft = Draft::new(Kind::Isolate, base.0, u16::from(found), order);
     draft.val = list;
+    if let Some(prio) = layout::read(si, Field::SiPrio) {
+        draft.arg = prio::pack(prio);
+    }
     emit(Hook::Isolate, &draft);
     Some(())
 }

@@ -1,39 +1,27 @@
-//! Devices come and go: what the trace tells of them, and what it tells late.
+//! Devices come and go: what the trace tells of them, and when.
 
 use super::replay::Checker;
 use crate::decode::Event;
-use crate::meta::{DeviceInfo, Update};
-use crate::model::DeviceSpec;
+use crate::meta::Update;
 use crate::model::device::DEFAULT_PRIORITY;
 use crate::recorded;
+use vswap_common::prio;
 use vswap_common::slot::MAX_DEVICES;
 
 /// Slots of all devices that the model follows; as many as the slot map does. A larger device is not followed.
-const MAX_SLOTS: u64 = 64 << 20;
+pub(super) const MAX_SLOTS: u64 = 64 << 20;
 
 impl Checker {
-    /// Devices that were in use when recording began: their lists and slots are not known, their sizes are.
-    pub(super) fn found_in_use(&mut self, devices: &[DeviceInfo]) {
-        let mut devices: Vec<_> = devices.iter().filter(|info| !info.r#virtual && info.pages > 0).collect();
-        devices.sort_by_key(|info| info.dev);
-        let mut unused = Vec::new();
-        for info in devices {
-            if info.pages > MAX_SLOTS {
-                continue;
-            }
-            let spec = DeviceSpec { priority: info.prio, ..DeviceSpec::block(info.pages + 1) };
-            // Swap types are given out from the lowest on.
-            while let Ok(dev) = self.model.swapon(&spec)
-                && dev < info.dev
-            {
-                unused.push(dev);
-            }
-            self.priorities[usize::from(info.dev) % MAX_DEVICES] = Some(info.prio);
+    /// The kernel relies on a priority: it is told with the first list of the device that is asked, before the slots. A
+    /// device that no list was asked of yet comes behind the others, or its lists would have been asked first.
+    pub(super) fn learn_priority(&mut self, e: &Event) {
+        let Some(prio) = prio::of(e.arg) else { return };
+        self.priorities_told = true;
+        let dev = e.entry.dev();
+        let prio = i32::from(prio);
+        if self.priorities[usize::from(dev) % MAX_DEVICES].replace(prio) != Some(prio) {
+            self.model.set_priority(dev, prio);
         }
-        for dev in unused {
-            let _ = self.model.swapoff(dev);
-        }
-        self.model.clear_steps();
     }
 
     /// Takes in news: priorities of devices, which swapon does not tell yet. They may come before its record or after.
@@ -47,20 +35,25 @@ impl Checker {
             self.model.set_priority(info.dev, info.prio);
             // Until now the devices were tried in another order than the kernel's.
             if differs && self.used_untold != 0 && self.model.devices().count() > 1 {
-                self.result.from_swapon = false;
+                self.unknown_start();
             }
         }
+    }
+
+    /// The lists cannot be known from what the trace tells.
+    fn unknown_start(&mut self) {
+        (self.known, self.result.from_swapon) = (false, false);
     }
 
     pub(super) fn swap_on(&mut self, e: &Event) {
         let max = e.entry.off();
         // Which pages are bad is not in the trace: a device with any is followed from a cold start.
         if e.arg + 1 != max {
-            self.result.from_swapon = false;
+            self.unknown_start();
         }
         let slots: u64 = self.model.devices().map(|(_, dev)| dev.max).sum();
         if slots.saturating_add(max) > MAX_SLOTS {
-            self.result.from_swapon = false;
+            self.unknown_start();
             return self.fault();
         }
         let priority = self.priorities[usize::from(e.entry.dev())].unwrap_or(DEFAULT_PRIORITY);

@@ -94,11 +94,14 @@ impl Checker {
         };
         // Which of several devices comes first is not known before their priorities are told.
         let untold = || {
+            if self.priorities_told {
+                return false;
+            }
             let mut devices = self.model.devices().filter(|(_, dev)| !dev.virt);
             self.model.devices().count() > 1
                 && devices.any(|(d, _)| self.priorities[usize::from(d)].is_none())
         };
-        if self.lost || !self.result.from_swapon || untold() {
+        if self.lost || !self.known || untold() {
             Cause::ColdStart
         } else if discarding(kernel) || discarding(model) {
             Cause::LateWorker
@@ -134,7 +137,7 @@ impl Checker {
             return;
         }
         // Under one lock on one CPU there is nothing that could come in between.
-        let cause = match (self.lost || !self.result.from_swapon, self.by_cpu.len()) {
+        let cause = match (self.lost || !self.known, self.by_cpu.len()) {
             (true, _) => Cause::ColdStart,
             (false, 0 | 1) => Cause::Model,
             (false, _) => Cause::Contention,

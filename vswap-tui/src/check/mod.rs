@@ -13,9 +13,11 @@
 mod beside;
 mod devices;
 mod judge;
+mod lists;
 mod moves;
 mod replay;
 mod request;
+mod warm;
 
 #[cfg(test)]
 mod tests;
@@ -160,6 +162,13 @@ pub struct Agreement {
     pub first_divergence: Option<Divergence>,
     /// The trace tells the state from swapon on, and lost nothing.
     pub from_swapon: bool,
+    /// The state was taken from a scan of the kernel's tables.
+    pub from_scan: bool,
+    /// That scan, or the life of all devices since swapon, leaves nothing open: no difference is put down to a state
+    /// that is not known.
+    pub known: bool,
+    /// Requests while the scan ran: there was no model to hold them against.
+    pub not_compared: u64,
     /// The trace has what the model needs to know who may be reclaimed; without it only a swap space that is less
     /// than half full can be followed exactly.
     pub references: bool,

@@ -1,7 +1,9 @@
 //! Drives the model with the events of a trace.
 
+use super::devices::MAX_SLOTS;
 use super::moves::{Moves, Place, Side};
 use super::request::{Look, Request, Witness};
+use super::warm::Warm;
 use super::{Agreement, CpuCaches, Invariant};
 use crate::decode::Event;
 use crate::meta::Header;
@@ -34,8 +36,14 @@ pub struct Checker {
     /// Events seen by CPU, to notice what other CPUs did during a request.
     pub(super) by_cpu: Vec<u64>,
     events: u64,
+    /// What the scan that runs found so far.
+    warm: Option<Box<Warm>>,
+    /// The lists are known: from swapon on, or from a scan that left nothing open.
+    pub(super) known: bool,
     /// Records were lost: from here on the model has to learn the lists again.
     pub(super) lost: bool,
+    /// Priorities are told where the kernel relies on them.
+    pub(super) priorities_told: bool,
     /// Devices used before their priority was told, by swap type.
     pub(super) used_untold: u32,
     /// Priorities told, by swap type.
@@ -48,7 +56,7 @@ impl Checker {
         let cpus = (header.kernel.cpus as usize).clamp(1, 8192);
         let mut model = Model::new(Config { cpus, ..Config::new(SWAP_TABLE) });
         model.record_steps();
-        let mut checker = Self {
+        Self {
             model,
             requests: FxHashMap::default(),
             moves: Moves::default(),
@@ -63,12 +71,13 @@ impl Checker {
             next_pfn: 1,
             by_cpu: vec![0; cpus],
             events: 0,
+            warm: None,
+            known: header.from_swapon,
             lost: false,
+            priorities_told: false,
             used_untold: 0,
             priorities: [None; MAX_DEVICES],
-        };
-        checker.found_in_use(&header.devices);
-        checker
+        }
     }
 
     /// Takes in one event.
@@ -78,10 +87,14 @@ impl Checker {
         if let Some(n) = self.by_cpu.get_mut(cpu) {
             *n += 1;
         }
+        if self.warming(e) {
+            return;
+        }
         match e.kind {
             Kind::Gap => self.lose(),
             Kind::SwapOn => self.swap_on(e),
             Kind::SwapOff => self.swap_off(e.entry.dev()),
+            Kind::SwapOffBegin => self.swap_off_begin(e.entry.dev()),
             Kind::AllocBegin => self.begin(e),
             Kind::Alloc => self.allocated(e),
             Kind::AllocFail => self.refused(e),
@@ -100,6 +113,64 @@ impl Checker {
             if self.events - self.checked_at >= slots.saturating_mul(EVENTS_PER_SLOT) {
                 self.check_invariants();
             }
+        }
+    }
+
+    /// While a scan runs the model waits: its state is what the scan finds. True if the event is taken care of.
+    fn warming(&mut self, e: &Event) -> bool {
+        let learns = e.flags & flags::VERIFY == 0;
+        match e.kind {
+            Kind::ScanBegin if learns => {
+                self.put_back(|_| true);
+                self.warm = Some(Box::new(Warm::new(self.by_cpu.len())));
+                true
+            }
+            Kind::ScanEnd if learns => {
+                if let Some(warm) = self.warm.take().filter(|_| !e.failed()) {
+                    self.start_from(*warm);
+                }
+                true
+            }
+            Kind::Gap => {
+                self.warm = None;
+                false
+            }
+            // Priorities are told by these, whoever waits.
+            Kind::Isolate => {
+                self.learn_priority(e);
+                self.warm.as_mut().is_some_and(|warm| {
+                    warm.apply(e);
+                    true
+                })
+            }
+            _ => self.warm.as_mut().is_some_and(|warm| {
+                warm.apply(e);
+                self.result.not_compared += u64::from(matches!(e.kind, Kind::Alloc | Kind::AllocFail));
+                true
+            }),
+        }
+    }
+
+    /// The scan is over: the model goes on where the kernel is.
+    fn start_from(&mut self, warm: Warm) {
+        let slots = warm.slots_of_devices();
+        if slots > MAX_SLOTS {
+            return self.fault();
+        }
+        match warm.model(*self.model.config()) {
+            Ok((model, exact)) => {
+                self.model = model;
+                self.model.record_steps();
+                (self.known, self.lost) = (exact, false);
+                self.result.from_scan = true;
+            }
+            Err(_) => self.fault(),
+        }
+        self.requests.clear();
+        self.held.clear();
+        self.moves.forget();
+        for (dev, device) in self.model.devices() {
+            self.priorities[usize::from(dev) % MAX_DEVICES] = Some(device.priority);
         }
     }
 
@@ -135,6 +206,7 @@ impl Checker {
     /// The result so far.
     pub fn agreement(&self) -> Agreement {
         let mut r = self.result.clone();
+        r.known = self.known && !self.lost;
         r.agreement = if r.allocations == 0 { 1.0 } else { r.agreed as f64 / r.allocations as f64 };
         r.invariants = self
             .invariants
@@ -167,7 +239,7 @@ impl Checker {
     /// Something happened that the trace does not tell.
     fn lose(&mut self) {
         self.put_back(|_| true);
-        self.lost = true;
+        (self.lost, self.known, self.warm) = (true, false, None);
         self.result.from_swapon = false;
         self.requests.clear();
     }
@@ -186,6 +258,13 @@ impl Checker {
         self.requests.get_mut(&tid).filter(|r| !r.told)
     }
 
+    /// swapoff takes the device from the allocator before it brings its pages back. Told again for every round.
+    fn swap_off_begin(&mut self, dev: u8) {
+        // Told twice, or not known to the model: nothing to do.
+        let _ = self.model.swapoff_begin(dev);
+        self.model.clear_steps();
+    }
+
     fn isolate(&mut self, e: &Event) {
         let Some(dev) = self.model.device(e.entry.dev()) else { return };
         let look = Look::of(e, dev.cluster_of(e.entry.off()));
@@ -202,6 +281,10 @@ impl Checker {
 
     fn allocated(&mut self, e: &Event) {
         let mut request = self.requests.remove(&e.tid).filter(|r| !r.told).unwrap_or_default();
+        // Only a swapoff that was given up gives slots again (`reinsert_swap_info`).
+        if self.model.device(e.entry.dev()).is_some_and(|dev| !dev.writeok) {
+            let _ = self.model.swapoff_abort(e.entry.dev());
+        }
         let told = self.priorities[usize::from(e.entry.dev())].is_some();
         self.used_untold |= u32::from(!told) << e.entry.dev();
         let folio = Folio { pfn: self.pfn(), order: e.order, memcg: 0 };

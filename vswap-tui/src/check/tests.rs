@@ -267,25 +267,6 @@ fn a_priority_told_before_its_swapon_record_holds_from_the_start() {
 }
 
 #[test]
-fn devices_found_in_use_are_learnt_as_a_cold_start() {
-    let device =
-        |dev| crate::meta::DeviceInfo { dev, prio: -1, pages: MAX - 1, used: 9, ..Default::default() };
-    let late = Header { from_swapon: false, devices: vec![device(2)], ..header() };
-    let mut checker = Checker::new(&late);
-    let mut kernel = Kernel::new();
-    (0..50).for_each(|_| {
-        kernel.alloc(0, 0);
-    });
-    for e in kernel.events.iter().filter(|e| e.kind != Kind::SwapOn) {
-        let entry = if e.entry.0 == 0 { e.entry } else { Entry::new(2, e.entry.off()) };
-        checker.apply(&Event { entry, ..*e });
-    }
-    let result = checker.finish();
-    assert_eq!((result.allocations, result.from_swapon), (50, false));
-    assert!(result.agreed >= 49, "{result:?}");
-}
-
-#[test]
 fn one_slot_elsewhere_is_the_first_divergence_and_the_rest_is_followed() {
     let mut kernel = Kernel::new();
     for _ in 0..10 {

@@ -59,8 +59,8 @@ impl Collector {
             }
             Kind::ClusterMove => self.cluster_move(e),
             // References and the allocator's looks change neither place nor owner: they are for the model.
-            Kind::Reserve => self.map.hold(e, true),
-            Kind::Return => self.map.hold(e, false),
+            Kind::Reserve => self.hold(e, true),
+            Kind::Return => self.hold(e, false),
             Kind::Dup | Kind::Put | Kind::Isolate | Kind::AllocBegin => {}
             Kind::ScanBegin => self.scan_begin(e),
             Kind::ScanDevice => self.scan_device(e),
@@ -68,6 +68,8 @@ impl Collector {
             Kind::ScanSlots => self.scan_slots(e),
             // Its path comes with an update.
             Kind::ScanOwner => {}
+            // For the model.
+            Kind::ScanCandidate | Kind::SwapOffBegin => {}
             Kind::ScanEnd => self.scan_end(e),
         }
     }

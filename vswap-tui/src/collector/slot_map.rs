@@ -171,6 +171,11 @@ impl SlotMap {
         }
     }
 
+    /// Events tell which slots the allocator holds.
+    pub(super) const fn holds_told(&self) -> bool {
+        self.holds_told
+    }
+
     /// Number of losses so far.
     pub(super) const fn epoch(&self) -> u32 {
         self.epoch

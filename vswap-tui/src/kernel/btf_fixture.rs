@@ -182,11 +182,26 @@ pub fn described(generation: Generation) -> Builder {
     if !tables {
         si.push(("lowest_bit", int, 24));
     }
+    if tables {
+        let next = b.array(int, 10);
+        let global = b.structure("swap_sequential_cluster", 48, &[("next", next, 4)]);
+        let global_p = b.pointer(global);
+        si.push(("global_cluster", global_p, 450));
+        let devices = b.array(void_ptr, 10);
+        let offsets = b.array(int, 10);
+        b.structure("percpu_swap_cluster", 200, &[("si", devices, 8), ("offset", offsets, 96)]);
+    }
+    if !in_cluster {
+        let (size, owner) = if tables { (4, "ids") } else { (2, "id") };
+        b.structure("swap_cgroup", size, &[(owner, int, 0)]);
+        b.structure("swap_cgroup_ctrl", 40, &[("map", void_ptr, 12)]);
+    }
     let si = b.structure("swap_info_struct", 1000, &si);
     let si_p = b.pointer(si);
     let xa_slots = b.array(void_ptr, 64);
     b.structure("xa_node", 600, &[("shift", int, 3), ("slots", xa_slots, 48)]);
-    b.structure("xarray", 24, &[("xa_head", void_ptr, 16)]);
+    let xarray = b.structure("xarray", 24, &[("xa_head", void_ptr, 16)]);
+    b.structure("address_space", 200, &[("i_pages", xarray, 20)]);
     let ze = b.structure("zswap_entry", 64, &[("swpentry", int, 16), ("length", int, 28)]);
     let ze_p = b.pointer(ze);
     let bvec = b.structure("bio_vec", 24, &[("bv_page", void_ptr, 8), ("bv_len", int, 16)]);
@@ -292,6 +307,8 @@ pub fn described(generation: Generation) -> Builder {
     b.func("zswap_swapon", &[int, int], int);
     b.func("zswap_swapoff", &[int], 0);
     tracepoints(&mut b, tables, [memcg_p, folio_p, bio_p, int, long]);
+    let unsigned = b.integer("unsigned int", 4);
+    b.func("shmem_unuse", &[unsigned], int);
     b
 }
 

@@ -150,6 +150,30 @@ fn value_of(btf: &Btf, field: Field) -> Option<u32> {
         Field::OpRead => number(btf, "req_op", "REQ_OP_READ"),
         Field::OpWrite => number(btf, "req_op", "REQ_OP_WRITE"),
         Field::OpSwap => bit(btf, "req_flag_bits", "__REQ_SWAP"),
+        Field::SiMap => member("swap_info_struct", "swap_map"),
+        Field::SiZeromap => member("swap_info_struct", "zeromap"),
+        Field::CgroupMap => {
+            owners_in_pages(btf)?;
+            member("swap_cgroup_ctrl", "map")
+        }
+        Field::CgroupCtrlSize => btf.size_of("swap_cgroup_ctrl").filter(|n| *n > 0),
+        Field::CgroupInPages => owners_in_pages(btf)?.then_some(1),
+        Field::SpaceSize => btf.size_of("address_space").filter(|n| *n > 0),
+        Field::SpacePages => member("address_space", "i_pages"),
+        Field::PercpuSi => member("percpu_swap_cluster", "si"),
+        Field::PercpuOffset => member("percpu_swap_cluster", "offset"),
+        Field::SiGlobal => member("swap_info_struct", "global_cluster"),
+        Field::GlobalNext => member("swap_sequential_cluster", "next"),
+    }
+}
+
+/// How a map of owners lies in memory; `None` if its elements are not what the program reads.
+fn owners_in_pages(btf: &Btf) -> Option<bool> {
+    let first = |name: &str| btf.member("swap_cgroup", name).is_some_and(|m| m.offset == 0);
+    match btf.size_of("swap_cgroup")? {
+        2 if first("id") => Some(true),
+        4 if first("ids") => Some(false),
+        _ => None,
     }
 }
 
@@ -189,6 +213,22 @@ pub fn name(btf: &Btf) -> &'static str {
     }
 }
 
+/// Fields that only kernels before 7.3 have.
+#[cfg(test)]
+pub(super) const OLDER: [Field; 11] = [
+    Field::IoByBio,
+    Field::OwnerByRecord,
+    Field::FreeByOffset,
+    Field::CountInMap,
+    Field::SlotCaches,
+    Field::LoadSaysTrue,
+    Field::SiMap,
+    Field::SiZeromap,
+    Field::CgroupMap,
+    Field::CgroupCtrlSize,
+    Field::CgroupInPages,
+];
+
 #[cfg(test)]
 mod tests {
     use super::super::btf::fixture;
@@ -199,15 +239,7 @@ mod tests {
         let btf = Btf::parse(fixture::swap_table_memcg().build()).unwrap();
         let l = resolve(&btf);
         for f in Field::ALL {
-            let older = matches!(
-                f,
-                Field::IoByBio
-                    | Field::OwnerByRecord
-                    | Field::FreeByOffset
-                    | Field::CountInMap
-                    | Field::SlotCaches
-                    | Field::LoadSaysTrue
-            );
+            let older = OLDER.contains(f);
             assert_eq!(l.get(*f).is_none(), older, "{}", f.label());
         }
         assert_eq!(l.get(Field::FolioSwap), Some(56));

@@ -12,6 +12,7 @@
 //! One file per stage; every rule names the kernel function it follows. Offsets are page-sized, entries are the
 //! kernel's `swp_entry_t`. A request that does not fit the state is a [`Fault`], never a panic.
 
+pub mod adopt;
 pub mod alloc;
 pub mod backend;
 pub mod cache;

@@ -17,11 +17,8 @@ pub fn text(r: &Agreement) -> String {
             let _ = writeln!(out, "  differ     {n}: {}", cause.words());
         }
     }
-    if !r.from_swapon {
-        let _ = writeln!(
-            out,
-            "Cold start   the trace began late or lost records: the model had to learn the lists"
-        );
+    if let Some(start) = start(r) {
+        let _ = writeln!(out, "{start}");
     }
     if !r.references {
         let _ =
@@ -50,6 +47,26 @@ pub fn text(r: &Agreement) -> String {
         let _ = writeln!(out, "  BROKEN     {} ({} of {})", i.name, i.broken, i.checked);
     }
     out
+}
+
+/// What the model began with, unless it saw everything.
+fn start(r: &Agreement) -> Option<String> {
+    let skipped = match r.not_compared {
+        0 => String::new(),
+        n => format!("; {n} requests came while it ran and are not compared"),
+    };
+    match (r.from_swapon, r.from_scan, r.known) {
+        (true, ..) => None,
+        (false, true, true) => {
+            Some(format!("Warm start   the state is that of a scan of the kernel's tables{skipped}"))
+        }
+        (false, true, false) => Some(format!(
+            "Warm start   the state is that of a scan that left something open, or records were lost{skipped}"
+        )),
+        (false, false, _) => Some(
+            "Cold start   the trace began late or lost records: the model had to learn the lists".to_owned(),
+        ),
+    }
 }
 
 /// A difference in one line, without its context.

@@ -68,6 +68,8 @@ pub struct Tracer {
     /// Runs inside [`Tracer::drain`].
     pub(super) scan: Option<Scan>,
     pub(super) scan_result: Option<ScanResult>,
+    /// CPUs that the machine can have.
+    pub(super) cpus: u64,
     /// Why the kernel's tables cannot be read, if they cannot.
     pub(super) no_scan: Option<String>,
     in_use: bool,
@@ -123,6 +125,7 @@ impl Tracer {
         let in_use = !facts.swaps.is_empty() || !read_swaps(root).is_empty();
         let scan = hooks.iter().find(|h| h.hook == Hook::Scan.program());
         let no_scan = scan.filter(|h| h.state != HookState::Ok).map(|h| h.reason.clone());
+        let cpus = aya::util::nr_cpus().map_or(u64::from(facts.kernel.cpus), |n| n as u64);
         let header = Header {
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
             command: std::env::args().collect(),
@@ -147,8 +150,9 @@ impl Tracer {
             logger,
             gaps: GapTracker::default(),
             news: News::new(root),
-            scan: (in_use && no_scan.is_none()).then(|| Scan::new(Instant::now(), false)),
+            scan: (in_use && no_scan.is_none()).then(|| Scan::new(Instant::now(), false, cpus)),
             scan_result: None,
+            cpus,
             no_scan,
             in_use,
             header,

@@ -26,7 +26,9 @@ impl WhatIf {
             | Kind::ScanCluster
             | Kind::ScanSlots
             | Kind::ScanOwner
-            | Kind::ScanEnd => {
+            | Kind::ScanEnd
+            | Kind::ScanCandidate
+            | Kind::SwapOffBegin => {
                 return;
             }
             Kind::Gap => {

@@ -13,6 +13,10 @@ pub struct Chunk {
     pub(super) words: [u64; SLOTS],
     pub(super) entries: [u64; SLOTS],
     pub(super) owners: [u16; SLOTS],
+    /// Bytes of the count map, where there is one.
+    pub(super) counts: [u8; SLOTS],
+    /// Bits of the zero bitmap, where there is one.
+    pub(super) zeros: u64,
     pub(super) dev: u64,
     /// Offset of the first slot.
     pub(super) base: u64,
@@ -26,6 +30,8 @@ pub struct Chunk {
     pub(super) owned: u64,
     /// Not 0: `entries` is read.
     pub(super) in_zswap: u64,
+    /// When the tables were read.
+    pub(super) read_at: u64,
     /// State of the slot that is looked at.
     pub(super) now: u64,
     /// Not 0: a slot was in doubt.

@@ -19,7 +19,9 @@ pub(super) fn device_info(dev: u8) -> Option<Option<(u64, u64, u64)>> {
     }
     let max: u32 = read(si, Field::SiMax)?;
     let clusters: u64 = read(si, Field::SiClusters)?;
-    if max == 0 || clusters == 0 { Some(None) } else { Some(Some((si, clusters, u64::from(max)))) }
+    // Without tables the map of counts is what a device has; a rotating disk has no clusters then.
+    let table = if value(Field::SlotCaches) == 1 { read(si, Field::SiMap)? } else { clusters };
+    if max == 0 || table == 0 { Some(None) } else { Some(Some((si, clusters, u64::from(max)))) }
 }
 
 #[inline(always)]
@@ -60,13 +62,21 @@ pub(super) fn clusters(dev: u8, from: u64, extra: u16) -> Option<u32> {
 
 #[inline(always)]
 fn cluster(dev: u8, first: u64, index: u64, extra: u16) -> Option<u32> {
+    let off = index * u64::from(value(Field::ClusterSlots));
+    if first == 0 {
+        // No clusters: slots may be in use anywhere.
+        let mut draft =
+            Draft::new(Kind::ScanCluster, Entry::new(dev, off).0, value(Field::ClusterSlots) as u16, 0);
+        draft.flags = extra;
+        return Some(tell(&draft));
+    }
     let ci = first + index * u64::from(value(Field::CiSize));
     let count: u16 = read(ci, Field::CiCount)?;
-    let list: u8 = read(ci, Field::CiFlags)?;
+    // Before the tables the lists have other numbers, and no hook tells of a cluster that changes its list.
+    let list: u8 = if value(Field::SlotCaches) == 1 { 0 } else { read(ci, Field::CiFlags)? };
     let order: u8 = read(ci, Field::CiOrder)?;
     let head = ci + u64::from(value(Field::CiList));
     let (next, prev): (u64, u64) = (read_at(head)?, read_at(head + 8)?);
-    let off = index * u64::from(value(Field::ClusterSlots));
     let mut draft =
         Draft::new(Kind::ScanCluster, Entry::new(dev, off).0, count, if order > 9 { 0 } else { order });
     draft.val = i32::from(list);

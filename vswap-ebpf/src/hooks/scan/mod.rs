@@ -6,15 +6,18 @@
 //!
 //! ```text
 //! user space --(op, a, b)--> scan -+-> device -> ScanDevice, ScanCluster
-//!                                  +-> read   tables -> Chunk   (words: what the words of a table mean)
-//!                                  +-> tell   Chunk -> ScanSlots
+//!                                  +-> candidates -> ScanCandidate
+//!                                  +-> read   tables -> Chunk
+//!                                  +-> tell   Chunk -> ScanSlots   (words: what they mean; state: of a slot)
 //!                                  `-> owner  -> ScanOwner
 //! ```
 
+mod candidates;
 mod chunk;
 mod device;
 mod owner;
 mod read;
+mod state;
 mod tell;
 mod words;
 mod xarray;
@@ -41,6 +44,7 @@ pub fn scan(ctx: *mut c_void) -> u32 {
         op::CLUSTERS => device::clusters(a as u8, b, extra),
         op::READ => read::read_chunk(a as u8, b),
         op::TELL => tell::tell_chunk(a, extra),
+        op::CANDIDATES => candidates::candidates(a, b, extra),
         op::OWNER => owner::owner(a as u16, extra),
         _ => None,
     };

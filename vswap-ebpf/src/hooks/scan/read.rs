@@ -1,50 +1,140 @@
-//! Reads a chunk of slots into the map.
+//! Reads a chunk of slots into the map, from whatever tables this kernel has.
 
-use super::chunk::SLOTS;
+use super::chunk::{Chunk, SLOTS};
 use super::device::device_info;
 use super::xarray::leaf;
+use crate::emit::now;
 use crate::layout::{address, read, read_at, read_into, value};
 use crate::maps::CHUNK;
-use vswap_common::scan::{Address, TREE_SHIFT, answer};
+use vswap_common::scan::{Address, SPACE_SHIFT, TREE_SHIFT, answer};
 use vswap_common::{Field, MISSING};
+
+/// Slots of a device whose owners lie in one page (`SC_PER_PAGE` of 6.12).
+const OWNERS_A_PAGE: u64 = 4096 / 2;
 
 /// Reads a chunk into the map. Telling it is another step: what is known here would multiply with what is found there
 /// for the verifier.
 #[inline(always)]
 pub(super) fn read_chunk(dev: u8, off: u64) -> Option<u32> {
-    let Some((_, first, max)) = device_info(dev)? else { return Some(answer::NONE) };
+    let Some((si, first, max)) = device_info(dev)? else { return Some(answer::NONE) };
     if off >= max {
         return Some(answer::NONE);
     }
-    let per = u64::from(value(Field::ClusterSlots));
     let base = off & !(SLOTS as u64 - 1);
-    let at = base & (per - 1);
-    let ci = first + off.checked_div(per)? * u64::from(value(Field::CiSize));
     // SAFETY: map values live as long as the program, and one thread of user space runs one step at a time.
     let chunk = unsafe { CHUNK.get_ptr_mut(0)?.as_mut()? };
+    chunk.read_at = now();
     chunk.dev = u64::from(dev);
     chunk.base = base;
     chunk.slots = if max - base < SLOTS as u64 { max - base } else { SLOTS as u64 };
-    chunk.order = u64::from(read::<u8>(ci, Field::CiOrder)? & 15);
     chunk.vmemmap =
         if address(Address::VmemmapBase) == 0 { 0 } else { read_at(address(Address::VmemmapBase))? };
-    let table: u64 = read(ci, Field::CiTable)?;
-    if table == 0 {
-        // The table is gone with the last slot in use: nothing but free slots.
-        chunk.words = [0; SLOTS];
-        return Some(SLOTS as u32);
-    }
-    if !read_into(table + at * 8, &mut chunk.words) {
+    if value(Field::SiMap) != MISSING && !read_into(read::<u64>(si, Field::SiMap)? + base, &mut chunk.counts)
+    {
         return None;
     }
-    let ids: u64 = read(ci, Field::CiMemcg)?;
-    chunk.owned = u64::from(ids != 0 && read_into(ids + at * 2, &mut chunk.owners));
+    chunk.zeros = if value(Field::SiZeromap) == MISSING {
+        0
+    } else {
+        // A chunk is a word of the bitmap.
+        read_at(read::<u64>(si, Field::SiZeromap)? + base / 8)?
+    };
+    let found = if value(Field::SlotCaches) == 1 {
+        chunk.order = 0;
+        spaces(chunk, max)?;
+        true
+    } else {
+        table(chunk, first)?
+    };
+    if !found {
+        return Some(SLOTS as u32);
+    }
     let leaf = zswap_leaf(dev, base, max)?;
     chunk.in_zswap = u64::from(leaf != 0);
     if leaf != 0 && !read_into(leaf, &mut chunk.entries) {
         return None;
     }
     Some(SLOTS as u32)
+}
+
+/// Words and owners of the swap table in the cluster. False if there is none: it is gone with the last slot in use.
+#[inline(always)]
+fn table(chunk: &mut Chunk, first: u64) -> Option<bool> {
+    let per = u64::from(value(Field::ClusterSlots));
+    let at = chunk.base & (per - 1);
+    let ci = first + chunk.base.checked_div(per)? * u64::from(value(Field::CiSize));
+    chunk.order = u64::from(read::<u8>(ci, Field::CiOrder)? & 15);
+    let table: u64 = read(ci, Field::CiTable)?;
+    if table == 0 {
+        // Nothing but free slots.
+        chunk.words = [0; SLOTS];
+        chunk.counts = [0; SLOTS];
+        return Some(false);
+    }
+    if !read_into(table + at * 8, &mut chunk.words) {
+        return None;
+    }
+    if value(Field::CiMemcg) == MISSING {
+        owners(chunk)?;
+    } else {
+        let ids: u64 = read(ci, Field::CiMemcg)?;
+        chunk.owned = u64::from(ids != 0 && read_into(ids + at * 2, &mut chunk.owners));
+    }
+    Some(true)
+}
+
+/// Folios of the swap cache in 6.12: a device's offsets are cut into spaces with an xarray each.
+#[inline(always)]
+fn spaces(chunk: &mut Chunk, max: u64) -> Option<()> {
+    let spaces: u64 = read_at(address(Address::SwapperSpaces) + chunk.dev * 8)?;
+    let nr: u32 = read_at(address(Address::NrSwapperSpaces) + chunk.dev * 4)?;
+    // The kernel cuts by a number that BTF does not have: believe ours only if it explains theirs.
+    if u64::from(nr) != (max + (1 << SPACE_SHIFT) - 1) >> SPACE_SHIFT {
+        return None;
+    }
+    let space = spaces + (chunk.base >> SPACE_SHIFT) * u64::from(value(Field::SpaceSize));
+    let pages = space + u64::from(value(Field::SpacePages));
+    let key = chunk.base & ((1 << SPACE_SHIFT) - 1);
+    let leaf = leaf(pages, key)?;
+    if leaf == 0 {
+        chunk.words = [0; SLOTS];
+        if key == 0 {
+            // An entry for key 0 alone sits in the head itself.
+            let head: u64 = read(pages, Field::XaHead)?;
+            chunk.words[0] = if head & 3 == 2 { 0 } else { head };
+        }
+    } else if !read_into(leaf, &mut chunk.words) {
+        return None;
+    }
+    owners(chunk)
+}
+
+/// Owners where the clusters do not have them: `swap_cgroup_ctrl[type].map`.
+#[inline(always)]
+fn owners(chunk: &mut Chunk) -> Option<()> {
+    chunk.owned = 0;
+    if address(Address::CgroupCtrl) == 0 || value(Field::CgroupMap) == MISSING {
+        return Some(());
+    }
+    let ctrl = address(Address::CgroupCtrl) + chunk.dev * u64::from(value(Field::CgroupCtrlSize));
+    let map: u64 = read(ctrl, Field::CgroupMap)?;
+    let ids = if map == 0 {
+        0
+    } else if value(Field::CgroupInPages) == 1 {
+        let page: u64 = read_at(map + (chunk.base / OWNERS_A_PAGE) * 8)?;
+        let direct = address(Address::PageOffsetBase);
+        if page == 0 || direct == 0 || chunk.vmemmap == 0 {
+            0
+        } else {
+            let pfn = page.wrapping_sub(chunk.vmemmap).checked_div(u64::from(value(Field::PageSize)))?;
+            read_at::<u64>(direct)? + pfn * 4096 + (chunk.base % OWNERS_A_PAGE) * 2
+        }
+    } else {
+        // Two ids in each 32-bit number, the lower half for the even slot: an array of ids on a little-endian machine.
+        map + chunk.base * 2
+    };
+    chunk.owned = u64::from(ids != 0 && read_into(ids, &mut chunk.owners));
+    Some(())
 }
 
 /// Address of the 64 pointers to zswap entries of the chunk at `key`; 0 if zswap has none there.
@@ -59,7 +149,7 @@ fn zswap_leaf(dev: u8, key: u64, max: u64) -> Option<u64> {
     if trees == 0 || nr == 0 {
         return Some(0);
     }
-    // The kernel cuts devices into trees by a number that BTF does not have: believe ours only if it explains theirs.
+    // As for the spaces of the swap cache.
     if u64::from(nr) != (max + (1 << TREE_SHIFT) - 1) >> TREE_SHIFT {
         return None;
     }

@@ -1,8 +1,8 @@
 //! Tells the chunk in the map, a run of like slots a record.
 
 use super::chunk::{CACHED, Chunk, DOUBT, LENGTH, ORDER, OWNER, REFS, RESERVED, ZERO};
-use super::words::describe;
-use crate::emit::{Draft, put};
+use super::state::describe;
+use crate::emit::{Draft, now, put};
 use crate::maps::CHUNK;
 use vswap_common::scan::{self, answer};
 use vswap_common::{Entry, Hook, Kind, flags, place};
@@ -51,11 +51,11 @@ fn flush(chunk: &mut Chunk, extra: u16) -> bool {
     if len > 0 && s & RESERVED == 0 {
         let entry = Entry::new(chunk.dev as u8, chunk.base + chunk.first);
         let mut draft = Draft::new(Kind::ScanSlots, entry.0, len as u16, (s >> ORDER & 15) as u8);
-        draft.arg = place::pack(s & 7, s >> REFS & 15);
+        draft.arg = place::aged(place::pack(s & 7, s >> REFS & 15), now().wrapping_sub(chunk.read_at));
         draft.val = (s >> LENGTH & 0xffff) as i32;
         draft.memcg = (s >> OWNER) as u16;
         draft.flags = extra;
-        if s & 7 != place::FREE {
+        if s & 7 != place::FREE && s & 7 != place::IDLE {
             draft.flags |= flags::WORDS;
             if chunk.owned != 0 {
                 draft.flags |= flags::MEMCG;

@@ -1,81 +1,130 @@
-//! What the words of the swap table mean, with the zswap entry and the folio of the slot.
+//! What a slot's words mean, in each generation of tables.
 
-use super::chunk::{CACHED, Chunk, DOUBT, LENGTH, ORDER, OWNER, REFS, RESERVED, SLOTS, ZERO};
-use crate::layout::{self, read, value};
-use vswap_common::{Entry, Field, place};
+use super::chunk::{Chunk, SLOTS};
+use crate::layout::value;
+use vswap_common::{Field, place};
 
 /// The word of a slot that may not be used (`SWP_TB_BAD`).
 const BAD: u64 = !0 << 3;
 
-/// State of slot `i` of the chunk, from its word, its zswap entry and its folio.
+// Bytes of the count map (`swap_map`).
+const MAP_BAD: u8 = 0x3f;
+const MAP_COUNT: u8 = 0x3f;
+/// A folio in the cache, or a CPU's cache of slots, holds the slot (6.12).
+const MAP_CACHED: u8 = 0x40;
+/// The count goes on elsewhere: at least 63.
+const MAP_MORE: u8 = 0x80;
+/// Of shared memory: one reference that is not counted (6.12).
+const MAP_SHMEM: u8 = 0xbf;
+
+/// What the words say of a slot.
+#[derive(Clone, Copy)]
+pub(super) enum Meaning {
+    /// Nobody uses it.
+    Free,
+    /// Not to be used.
+    Reserved,
+    /// The allocator has given it to a CPU's cache of slots, and nobody uses it.
+    Idle,
+    /// In the swap cache: address of the folio, 0 if unknown.
+    Cached(u64),
+    /// In use, not in the swap cache.
+    Elsewhere,
+    /// In use, on its way into or out of somebody's hands.
+    Moving,
+    /// A word we do not know.
+    Unknown,
+}
+
+/// Meaning and references of slot `i`.
 #[inline(always)]
-pub(super) fn describe(chunk: &Chunk, i: usize) -> u64 {
-    let i = i & (SLOTS - 1);
-    let word = chunk.words[i];
+pub(super) fn meaning(chunk: &Chunk, i: usize) -> (Meaning, u64) {
+    let (word, byte) = (chunk.words[i & (SLOTS - 1)], chunk.counts[i & (SLOTS - 1)]);
+    if value(Field::SlotCaches) == 1 {
+        by_map(word, byte, chunk)
+    } else if value(Field::CountInMap) == 1 {
+        by_both(word, byte)
+    } else {
+        (by_word(word, chunk), word >> 60)
+    }
+}
+
+/// Zero flag of slot `i`.
+#[inline(always)]
+pub(super) fn zero(chunk: &Chunk, i: usize) -> bool {
+    let bits = if value(Field::ZeroInWord) == 1 {
+        chunk.words[i & (SLOTS - 1)] >> 59
+    } else {
+        chunk.zeros >> (i & 63)
+    };
+    bits & 1 == 1
+}
+
+/// 7.1 and later: the word says everything.
+#[inline(always)]
+fn by_word(word: u64, chunk: &Chunk) -> Meaning {
     if word == 0 {
-        return place::FREE;
-    }
-    if word == BAD {
-        return RESERVED;
-    }
-    let mut state = (word >> 60) << REFS;
-    if chunk.owned != 0 {
-        state |= u64::from(chunk.owners[i]) << OWNER;
-    }
-    let zero = word >> 59 & 1 == 1;
-    if zero {
-        state |= ZERO;
-    }
-    let entry = if chunk.in_zswap != 0 { chunk.entries[i] } else { 0 };
-    let slot = Entry::new(chunk.dev as u8, chunk.base + i as u64).0;
-    if word & 1 == 1 {
-        state |= chunk.order << ORDER;
-        // The order in which the kernel asks (`swap_read_folio`): a zero-filled page may have an entry from before.
-        if zero {
-            state | place::ZERO
-        } else if entry != 0 {
-            state | place::ZSWAP | length(entry, slot) << LENGTH
-        } else {
-            state | place::PHYS
-        }
+        Meaning::Free
+    } else if word == BAD {
+        Meaning::Reserved
+    } else if word & 1 == 1 {
+        Meaning::Elsewhere
     } else if word & 3 == 2 {
         let page = chunk.vmemmap + ((word & ((1 << 59) - 1)) >> 2) * u64::from(value(Field::PageSize));
-        match cached(if chunk.vmemmap == 0 { 0 } else { page }, slot) {
-            // About to change, or changed since: whoever holds the lock is from before our hooks, or tells it himself.
-            None => state | CACHED | DOUBT | place::UNKNOWN,
-            Some((order, _)) if zero => state | CACHED | order << ORDER | place::ZERO,
-            Some((order, _)) if entry != 0 => {
-                state | CACHED | order << ORDER | place::ZSWAP | length(entry, slot) << LENGTH
-            }
-            // Loaded from zswap, fresh or written to since: no other copy is current.
-            Some((order, true)) => state | CACHED | order << ORDER | place::FOLIO,
-            Some((order, false)) => state | CACHED | order << ORDER | place::PHYS,
-        }
+        Meaning::Cached(if chunk.vmemmap == 0 { 0 } else { page })
     } else {
-        // A word we do not know.
-        state | place::UNKNOWN
+        Meaning::Unknown
     }
 }
 
-/// Order of the unlocked folio that caches `slot`, and whether it is dirty. `None` if it is locked or another's.
+/// 7.0: the count is in the map, the word is a pointer to the folio or a shadow. A fresh slot has no count yet.
 #[inline(always)]
-fn cached(at: u64, slot: u64) -> Option<(u64, bool)> {
-    let page_flags: u64 = read(at, Field::FolioFlags)?;
-    let folio = layout::folio(at)?;
-    let bit = |field: Field| page_flags >> (value(field) & 63) & 1 == 1;
-    let ours = slot.wrapping_sub(folio.entry) < u64::from(folio.nr());
-    if bit(Field::PgLocked) || !ours {
-        None
-    } else {
-        Some((u64::from(folio.order & 15), bit(Field::PgDirty)))
+fn by_both(word: u64, byte: u8) -> (Meaning, u64) {
+    if byte & !MAP_MORE == MAP_BAD {
+        return (Meaning::Reserved, 0);
     }
+    let meaning = if word != 0 && word & 3 == 0 {
+        Meaning::Cached(word)
+    } else if byte == 0 {
+        Meaning::Free
+    } else {
+        Meaning::Elsewhere
+    };
+    (meaning, references(byte))
 }
 
-/// Compressed bytes of a zswap entry if it really is the slot's; 0 otherwise.
+/// 6.12: count and hold are in the map, `entry` is what the swap cache has at the slot.
 #[inline(always)]
-fn length(entry: u64, slot: u64) -> u64 {
-    match (read::<u64>(entry, Field::ZswapEntry), read::<u32>(entry, Field::ZswapLength)) {
-        (Some(of), Some(len)) if of == slot && len <= 4096 => u64::from(len),
-        _ => 0,
+fn by_map(entry: u64, byte: u8, chunk: &Chunk) -> (Meaning, u64) {
+    if byte == MAP_BAD {
+        return (Meaning::Reserved, 0);
     }
+    let entry = if entry & 3 == 2 && entry < 256 {
+        // The slot's folio is in the same leaf, where it begins. Hidden: the compiler would leave out the mask, which
+        // the verifier needs.
+        chunk.words[core::hint::black_box((entry >> 2) as usize) & (SLOTS - 1)]
+    } else {
+        entry
+    };
+    let shared = byte & !MAP_CACHED == MAP_SHMEM;
+    let refs = if shared { 1 } else { references(byte & !MAP_CACHED) };
+    let meaning = if byte == 0 {
+        Meaning::Free
+    } else if entry != 0 && entry & 3 == 0 {
+        Meaning::Cached(entry)
+    } else if byte & MAP_CACHED == 0 {
+        Meaning::Elsewhere
+    } else if byte == MAP_CACHED {
+        Meaning::Idle
+    } else {
+        // Read outside the swap cache, or about to enter or leave it.
+        Meaning::Moving
+    };
+    (meaning, refs)
+}
+
+#[inline(always)]
+fn references(byte: u8) -> u64 {
+    let count = u64::from(byte & MAP_COUNT);
+    if byte & MAP_MORE != 0 || count > place::MAX_REFS { place::MAX_REFS } else { count }
 }

@@ -20,10 +20,12 @@
 //! What events said before the scan began is forgotten, their counts with it: some hooks were not there yet, so an
 //! allocation may have been told and its end not.
 
+mod held;
 #[cfg(test)]
 mod tests;
 mod verify;
 
+use self::held::Holding;
 use super::Collector;
 use super::cluster::{SLOTS, Word};
 use super::finding::Found;
@@ -48,6 +50,8 @@ pub(super) struct Scanning {
     /// Slots that differed in the last look but one, and in the one that runs.
     suspects: FxHashSet<u64>,
     found: FxHashSet<u64>,
+    /// Slots that the allocator holds, while the scan runs and if events tell of them.
+    holding: Option<Box<Holding>>,
 }
 
 impl Scanning {
@@ -86,6 +90,7 @@ impl Collector {
         (scan.began, scan.epoch) = (e.ts, self.map.epoch());
         scan.view = Some(ScanView::default());
         scan.devices = [false; MAX_DEVICES];
+        scan.holding = self.map.holds_told().then(Box::default);
         self.map.forget();
         // Counts and contradictions of that time are those of a half of the hooks.
         self.totals = Totals::default();
@@ -99,6 +104,14 @@ impl Collector {
         if !verifies(e) {
             self.scanning.devices[usize::from(dev) % MAX_DEVICES] = true;
             self.map.device_mut(dev).found(e);
+        }
+    }
+
+    /// The allocator took slots off its map, or put them back.
+    pub(super) fn hold(&mut self, e: &Event, taken: bool) {
+        match &mut self.scanning.holding {
+            Some(holding) => holding.event(e.entry, e.nr, taken),
+            None => self.map.hold(e, taken),
         }
     }
 
@@ -126,11 +139,14 @@ impl Collector {
         }
         let cached = e.flags & flags::CACHED != 0;
         let told = backend(e);
+        if let Some(holding) = &mut self.scanning.holding {
+            holding.found(e.entry, e.nr, place::place(e.arg) != place::FREE);
+        }
         self.rewrite(e, |old, _| {
             if old.confirmed() {
                 return old;
             }
-            if place::place(e.arg) == place::FREE {
+            if place::unused(place::place(e.arg)) {
                 // An event that came after the read took the slot into use.
                 return if old.used() { old } else { Word::FREE };
             }
@@ -170,8 +186,10 @@ impl Collector {
                 complete: !e.failed(),
             };
         }
+        let holding = self.scanning.holding.take();
         for dev in (0..MAX_DEVICES as u8).filter(|_| whole) {
             if self.scanning.devices[usize::from(dev)] {
+                self.map.device_mut(dev).held = holding.as_ref().and_then(|h| h.of(dev));
                 // Every slot in use was told, by the scan or by an event: the rest is free.
                 self.map.rest_is_free(dev);
             }

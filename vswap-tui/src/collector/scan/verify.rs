@@ -22,7 +22,7 @@ impl Collector {
         self.map.each(e, |word| {
             let entry = at;
             at = at.add(1);
-            let used = place::place(e.arg) != place::FREE;
+            let used = !place::unused(place::place(e.arg));
             if !word.confirmed() || (used && backend(e).is_none()) {
                 unknown += u64::from(word.used() || used);
                 return;

@@ -57,30 +57,44 @@ pub(super) const BIO: &[Field] = &[
     Field::PgHead,
 ];
 
-pub(super) const SCAN: &[Field] = &[
-    Field::SiMax,
-    Field::SiPages,
-    Field::SiFlags,
-    Field::SiPrio,
-    Field::SiClusters,
-    Field::CiSize,
-    Field::CiCount,
-    Field::CiFlags,
-    Field::CiOrder,
-    Field::CiList,
-    Field::CiTable,
-    Field::CiMemcg,
-    Field::ClusterSlots,
-    Field::ZeroInWord,
-    Field::FolioSwap,
-    Field::FolioFlags,
-    Field::FolioFlags1,
-    Field::PgHead,
-    Field::PgLocked,
-    Field::PgDirty,
-    Field::PageSize,
-    Field::XaSize,
-    Field::XaHead,
-    Field::XaShift,
-    Field::XaSlots,
-];
+/// What the scan reads of every device, folio and xarray.
+macro_rules! scan {
+    ($($more:ident),*) => {
+        &[
+            Field::SiMax,
+            Field::SiPages,
+            Field::SiFlags,
+            Field::SiPrio,
+            Field::SiClusters,
+            Field::CiSize,
+            Field::CiCount,
+            Field::CiOrder,
+            Field::CiList,
+            Field::ClusterSlots,
+            Field::FolioSwap,
+            Field::FolioFlags,
+            Field::FolioFlags1,
+            Field::PgHead,
+            Field::PgLocked,
+            Field::PgDirty,
+            Field::PageSize,
+            Field::XaSize,
+            Field::XaHead,
+            Field::XaShift,
+            Field::XaSlots,
+            $(Field::$more,)*
+        ]
+    };
+}
+
+/// 7.2 and later: everything is in the cluster.
+pub(super) const SCAN: &[Field] = scan!(CiFlags, CiTable, CiMemcg, ZeroInWord);
+/// 7.1: owners and zero flags are elsewhere.
+pub(super) const SCAN_COUNT: &[Field] =
+    scan!(CiFlags, CiTable, CiExtend, SiZeromap, CgroupMap, CgroupCtrlSize);
+/// 7.0: the counts too.
+pub(super) const SCAN_MAP: &[Field] =
+    scan!(CiFlags, CiTable, CountInMap, SiMap, SiZeromap, CgroupMap, CgroupCtrlSize);
+/// 6.12: no tables at all.
+pub(super) const SCAN_CACHES: &[Field] =
+    scan!(SlotCaches, SiMap, SiZeromap, CgroupMap, CgroupCtrlSize, CgroupInPages, SpaceSize, SpacePages);

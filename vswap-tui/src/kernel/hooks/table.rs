@@ -272,6 +272,24 @@ pub const SPECS: &[Spec] = &[
         &[Field::FolioFlags, Field::FolioFlags1, Field::PgHead]
     ),
     spec!(LoadEnter, Kprobe, false, "begin of a zswap load", "zswap_load", &["folio *"], &[]),
+    spec!(SwapOffBegin, Kprobe, false, "begin of a swapoff", "shmem_unuse", &["unsigned int"], &[]),
     // What it starts from is a variable, not a function; see `plan_scan`.
-    spec!(Scan, Run, false, "slots in use before we came", SCAN_VARIABLE, &[], SCAN),
+    spec!(
+        Scan,
+        Run,
+        false,
+        "slots in use before we came",
+        SCAN_VARIABLE,
+        &[],
+        SCAN,
+        SCAN_VARIABLE,
+        &[],
+        SCAN_COUNT,
+        SCAN_VARIABLE,
+        &[],
+        SCAN_MAP,
+        SCAN_VARIABLE,
+        &[],
+        SCAN_CACHES
+    ),
 ];

@@ -2,9 +2,10 @@
 //! through the same ring as the hooks, and the ring is drained between steps. So a device of any size cannot fill it.
 //!
 //! ```text
-//! settle -> Begin -> devices -> clusters -> slots of clusters in use -> owners -> slots in doubt again -> End
-//!                        |          |                 |                   ^
-//!                        `----------+-- look() -------+-------------------'   (what comes out of the ring)
+//! settle -> Begin -> devices -> clusters -> slots of clusters in use -> owners -> slots in doubt again
+//!                        |          |                 |                   ^              |
+//!                        `----------+-- look() -------+-------------------'              v
+//!                                  (what comes out of the ring)         End <- candidates <- lists
 //! ```
 
 mod steps;
@@ -41,7 +42,7 @@ impl Tracer {
     /// `VERIFY`. [`Tracer::drain`] runs it.
     pub fn verify(&mut self) {
         if self.can_scan().is_ok() {
-            self.scan = Some(Scan::new(Instant::now(), true));
+            self.scan = Some(Scan::new(Instant::now(), true, self.cpus));
         }
     }
 

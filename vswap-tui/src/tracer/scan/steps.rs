@@ -25,6 +25,8 @@ enum Phase {
     Slots,
     Owners,
     Again,
+    Lists,
+    Candidates(u64),
     End,
 }
 
@@ -46,6 +48,10 @@ pub(in crate::tracer) struct Scan {
     pub(super) began: Instant,
     /// Devices found, by number, and the cluster to ask for next.
     devices: VecDeque<(u8, u64)>,
+    /// Those of them that are done.
+    seen: Vec<u8>,
+    /// CPUs that the machine can have.
+    cpus: u64,
     /// Where to go on: the next slot of each cluster in use, or of each chunk to look at again.
     chunks: VecDeque<Entry>,
     /// The chunk of the first of them is read and is being told.
@@ -63,14 +69,17 @@ pub(in crate::tracer) struct Scan {
 }
 
 impl Scan {
-    /// A scan that begins a moment after `now`; `verify` makes it one that only compares.
-    pub(in crate::tracer) fn new(now: Instant, verify: bool) -> Self {
+    /// A scan that begins a moment after `now`; `verify` makes it one that only compares. `cpus`: how many the machine
+    /// can have.
+    pub(in crate::tracer) fn new(now: Instant, verify: bool, cpus: u64) -> Self {
         Self {
             phase: Phase::Begin,
             extra: if verify { flags::VERIFY } else { 0 },
             not_before: now + SETTLE,
             began: now,
             devices: VecDeque::new(),
+            seen: Vec::new(),
+            cpus,
             chunks: VecDeque::new(),
             read: false,
             doubtful: Vec::new(),
@@ -93,7 +102,7 @@ impl Scan {
         let entry = Entry(r.entry);
         if r.kind == Kind::ScanDevice as u8 {
             self.devices.push_back((entry.dev(), 0));
-        } else if r.kind == Kind::ScanCluster as u8 && r.nr > 0 {
+        } else if r.kind == Kind::ScanCluster as u8 && r.nr > 0 && self.phase != Phase::Lists {
             self.chunks.push_back(entry);
         } else if r.kind == Kind::ScanSlots as u8
             && r.flags & flags::MEMCG != 0
@@ -108,6 +117,10 @@ impl Scan {
         {
             self.unknown += u64::from(r.nr);
         }
+    }
+
+    const fn verifies(&self) -> bool {
+        self.extra & flags::VERIFY != 0
     }
 
     /// What to do next; `None` to wait, or when everything is done.
@@ -145,7 +158,9 @@ impl Scan {
                         return Some(step);
                     }
                     if self.doubtful.is_empty() || self.looks >= MAX_LOOKS {
-                        self.phase = Phase::End;
+                        // Who only compares has no use for what the allocator does next.
+                        self.phase = if self.verifies() { Phase::End } else { Phase::Lists };
+                        self.devices.extend(self.seen.drain(..).map(|dev| (dev, 0)));
                         continue;
                     }
                     self.looks += 1;
@@ -153,6 +168,23 @@ impl Scan {
                     self.chunks.extend(self.doubtful.drain(..));
                     self.not_before = now + AGAIN;
                     return None;
+                }
+                // All in a row: the order of a list is one only if nothing happens meanwhile.
+                Phase::Lists => match self.devices.front() {
+                    Some(&(dev, next)) => {
+                        return Some(Step { op: op::CLUSTERS, a: u64::from(dev), b: next });
+                    }
+                    None => self.phase = Phase::Candidates(0),
+                },
+                Phase::Candidates(n) => {
+                    // CPUs first, then what devices have for all of them.
+                    if n < self.cpus {
+                        return Some(Step { op: op::CANDIDATES, a: n, b: 0 });
+                    }
+                    match self.seen.get((n - self.cpus) as usize) {
+                        Some(&dev) => return Some(Step { op: op::CANDIDATES, a: u64::from(dev), b: 1 }),
+                        None => self.phase = Phase::End,
+                    }
                 }
                 Phase::End => return Some(Step { op: op::END, a: self.slots, b: self.unknown }),
             }
@@ -185,7 +217,7 @@ impl Scan {
             op::CLUSTERS => {
                 let over = answer & answer::NONE != 0 || (!full && done < CLUSTERS_A_RUN);
                 match self.devices.front_mut() {
-                    Some(_) if over => drop(self.devices.pop_front()),
+                    Some(_) if over => self.seen.extend(self.devices.pop_front().map(|(dev, _)| dev)),
                     Some((_, next)) => *next += done,
                     None => {}
                 }
@@ -194,6 +226,11 @@ impl Scan {
             op::READ if answer & answer::NONE != 0 => drop(self.chunks.pop_front()),
             op::READ => self.read = true,
             op::TELL => self.advance(answer, done),
+            op::CANDIDATES if !full => {
+                if let Phase::Candidates(n) = &mut self.phase {
+                    *n += 1;
+                }
+            }
             op::OWNER if !full => drop(self.unasked.pop_front()),
             op::END if !full => return true,
             _ => {}

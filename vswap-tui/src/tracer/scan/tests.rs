@@ -7,7 +7,7 @@ use vswap_common::{Entry, Kind, Record, flags};
 /// Runs a scan against a machine of one device of `clusters` clusters of which `used` are in use.
 fn drive(clusters: u64, used: &[u64], mut answer_slots: impl FnMut(u64) -> u32) -> (Vec<Step>, ScanResult) {
     let mut base = 0;
-    let mut scan = Scan::new(Instant::now(), false);
+    let mut scan = Scan::new(Instant::now(), false, 2);
     let (mut steps, mut now) = (Vec::new(), Instant::now() + SETTLE);
     let tell = |scan: &mut Scan, kind: Kind, off: u64, nr: u16| {
         let record = Record { kind: kind as u8, entry: Entry::new(3, off).0, nr, ..Record::default() };
@@ -57,7 +57,10 @@ fn asked(steps: &[Step], op: u64) -> Vec<u64> {
 #[test]
 fn every_slot_of_every_cluster_in_use_is_read_once() {
     let (steps, result) = drive(33, &[0, 31], |_| 16);
-    assert_eq!(asked(&steps, op::CLUSTERS), [0, 16, 32]);
+    assert_eq!(asked(&steps, op::CLUSTERS), [0, 16, 32, 0, 16, 32], "the lists once more at the end");
+    let candidates: Vec<(u64, u64)> =
+        steps.iter().filter(|s| s.op == op::CANDIDATES).map(|s| (s.a, s.b)).collect();
+    assert_eq!(candidates, [(0, 0), (1, 0), (3, 1)], "each CPU, then the device for all of them");
     let want: Vec<u64> = (0..8).map(|i| i * 64).chain((0..8).map(|i| 31 * 512 + i * 64)).collect();
     assert_eq!(asked(&steps, op::READ), want);
     let told: Vec<u64> = steps.iter().filter(|s| s.op == op::TELL).map(|s| s.a).collect();

@@ -11,8 +11,6 @@ pub(crate) struct Ways {
     pub(crate) idle_per_cpu: u64,
     /// The model follows the allocator.
     pub(crate) model: bool,
-    /// The kernel's tables can be read.
-    pub(crate) scan: bool,
 }
 
 impl Default for Ways {
@@ -23,16 +21,14 @@ impl Default for Ways {
 
 impl Ways {
     /// The newest kernels.
-    pub(crate) const NEW: Self = Self { zswap_refuses: false, idle_per_cpu: 0, model: true, scan: true };
+    pub(crate) const NEW: Self = Self { zswap_refuses: false, idle_per_cpu: 0, model: true };
     /// Linux 6.12: two caches of 64 slots (`SWAP_SLOTS_CACHE_SIZE`) for each CPU, one for each direction.
-    const OLD: Self = Self { zswap_refuses: true, idle_per_cpu: 128, model: false, scan: false };
+    const OLD: Self = Self { zswap_refuses: true, idle_per_cpu: 128, model: false };
 
     /// Those of the kernel with this name.
     pub(crate) fn of(kernel: &str) -> Self {
         match kernel {
             "6.12" => Self::OLD,
-            // Owners and zero flags are not in the clusters yet.
-            "7.0" | "7.1" => Self { scan: false, ..Self::NEW },
             _ => Self::NEW,
         }
     }
@@ -42,8 +38,7 @@ impl Ways {
         let mut boots = full();
         for boot in &mut boots {
             // `live --check` is the model beside the kernel.
-            boot.scenarios
-                .retain(|s| (self.model || s.end != End::Live) && (self.scan || s.end != End::Late));
+            boot.scenarios.retain(|s| self.model || s.end != End::Live);
             if self.zswap_refuses && boot.scenarios.iter().any(|s| s.large) {
                 boot.prepare = NO_DISK;
             }
@@ -89,7 +84,7 @@ mod tests {
         };
         let (old, new) = (names(Ways::of("6.12")), names(Ways::of("7.3")));
         let left_out: Vec<&str> = new.iter().filter(|name| !old.contains(name)).copied().collect();
-        let needs = |s: &Scenario| matches!(s.end, End::Live | End::Late);
+        let needs = |s: &Scenario| s.end == End::Live;
         let wanted: Vec<&str> =
             full().iter().flat_map(|b| &b.scenarios).filter(|s| needs(s)).map(|s| s.name).collect();
         assert_eq!(left_out, wanted);

@@ -45,9 +45,20 @@ fn add_agreement(lines: &mut Lines, width: u16, theme: Theme, app: &App, a: &Agr
     }
     compared(lines, "same way", &a.paths, width, theme);
     compared(lines, "list moves", &a.moves, width, theme);
-    if !a.from_swapon {
-        let text = "recording began late, or records were lost: the model has to learn the lists";
-        lines.pair("cold start", text, width, theme.warn());
+    match (a.from_swapon, a.from_scan, a.known) {
+        (true, ..) => {}
+        (false, true, true) => {
+            let text = "the model began with what a scan of the kernel's tables found";
+            lines.pair("warm start", text, width, Style::new());
+        }
+        (false, true, false) => {
+            let text = "the scan that the model began with left something open, or records were lost";
+            lines.pair("warm start", text, width, theme.warn());
+        }
+        (false, false, _) => {
+            let text = "recording began late, or records were lost: the model has to learn the lists";
+            lines.pair("cold start", text, width, theme.warn());
+        }
     }
     if !a.references {
         let text = "references are not recorded: what may be reclaimed is not known";
