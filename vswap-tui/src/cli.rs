@@ -1,9 +1,12 @@
 //! The command line: one definition for parsing, help, completions and man pages.
 
+use crate::export::Format;
 use crate::recorder::Sync;
 use crate::recorder::trigger::Trigger;
+use crate::runtime::exposition::parse_address;
 use crate::source::generator;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -54,6 +57,8 @@ pub enum Command {
     Report(ReportArgs),
     /// The slot map of a trace, one JSON object a line
     Slots(SlotsArgs),
+    /// Write a trace for other tools: Perfetto, Parquet, NDJSON, CSV
+    Export(ExportArgs),
     /// Write what is whole of a damaged trace as a trace that is whole
     Repair(RepairArgs),
     /// Write a synthetic trace: the reference allocator under a generated load
@@ -103,6 +108,9 @@ pub struct ViewArgs {
     /// The summary as JSON on stdout; no screen
     #[arg(long)]
     pub json: bool,
+    /// Serve the state as OpenMetrics meanwhile, for Prometheus: a port on the loopback address, or ADDRESS:PORT
+    #[arg(long, value_name = "PORT", requires = "headless", value_parser = parse_address)]
+    pub openmetrics: Option<SocketAddr>,
 }
 
 impl ViewArgs {
@@ -298,6 +306,35 @@ pub struct SlotsArgs {
     /// Only this cgroup (path, or `#id`)
     #[arg(long)]
     pub memcg: Option<String>,
+}
+
+/// `vswap export`.
+#[derive(Args, Debug, Clone)]
+pub struct ExportArgs {
+    /// Trace file, `-` for standard input
+    #[arg(required_unless_present = "json_schema")]
+    pub file: Option<PathBuf>,
+    /// File to write (mode 0600), `-` for standard output; its extension says the format
+    #[arg(short, long, value_name = "OUT|-", required_unless_present = "json_schema")]
+    pub output: Option<PathBuf>,
+    /// Format, where the name of the output does not say it
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
+    /// Replace the file if it exists
+    #[arg(long)]
+    pub force: bool,
+    /// The slot map as a table instead of the events
+    #[arg(long)]
+    pub slots: bool,
+    /// The slot map at this time after the first event instead of at the end
+    #[arg(long, requires = "slots", value_parser = humantime::parse_duration)]
+    pub at: Option<Duration>,
+    /// Event time between two values of a Perfetto counter
+    #[arg(long, default_value = "100ms", value_parser = humantime::parse_duration)]
+    pub interval: Duration,
+    /// Print the JSON Schema of a line of NDJSON and do nothing else
+    #[arg(long)]
+    pub json_schema: bool,
 }
 
 /// `vswap repair`.

@@ -18,6 +18,7 @@ pub mod collector;
 pub mod commands;
 pub mod decode;
 pub mod exit;
+pub mod export;
 pub mod kernel;
 pub mod meta;
 pub mod model;

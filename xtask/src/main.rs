@@ -9,6 +9,7 @@
 //! bench  -> criterion, with machine and commit
 //! ```
 
+mod bed;
 mod bench;
 mod build;
 mod ci;

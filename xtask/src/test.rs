@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything, cheapest first.
 
-use crate::{build, setup, sh, vm};
+use crate::{bed, build, setup, sh, vm};
 use anyhow::Result;
 
 /// Options of `test`.
@@ -21,6 +21,7 @@ pub(crate) fn run(args: &TestArgs) -> Result<()> {
         sh::cargo().args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]),
     )?;
     sh::step("Unit and integration tests", sh::cargo().args(["test", "--workspace"]))?;
+    bed::exports()?;
     build::static_vswap()?;
     if args.no_vm {
         sh::say("Guests: SKIPPED (--no-vm)");

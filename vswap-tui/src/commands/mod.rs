@@ -4,6 +4,7 @@ mod check;
 pub mod demo;
 pub mod doctor;
 mod drain;
+pub mod export;
 pub mod generate;
 pub mod held;
 pub mod live;

@@ -10,6 +10,7 @@ use crate::exit::{Exit, ExitError};
 use crate::report::Report;
 use crate::runtime::Outcome;
 use crate::runtime::dashboard;
+use crate::runtime::exposition::Exposition;
 use crate::runtime::headless::{self, Limit};
 use crate::runtime::pace::Pace;
 use crate::source::Source;
@@ -59,7 +60,11 @@ pub(super) struct Show {
 pub(super) fn run(source: Box<dyn Source>, show: Show, args: &ViewArgs) -> anyhow::Result<Exit> {
     if args.headless() {
         let stop = term::stop_flag()?;
-        let outcome = headless::run(source, show.beside, show.pace, show.limit, &stop)?;
+        let exposition = args.openmetrics.map(Exposition::listen).transpose()?;
+        if let Some(exposition) = &exposition {
+            eprintln!("vswap: metrics at http://{}/metrics", exposition.address());
+        }
+        let outcome = headless::run(source, show.beside, show.pace, show.limit, exposition, &stop)?;
         let damage = outcome.end.as_ref().and_then(|e| e.damage.clone());
         let mut report = Report::new(&outcome.snapshot, outcome.trailer.clone(), damage);
         if let Some(beside) = &outcome.beside {

@@ -2,6 +2,7 @@
 
 use crate::check::Beside;
 use crate::runtime::Outcome;
+use crate::runtime::exposition::Exposition;
 use crate::runtime::pace::Pace;
 use crate::runtime::pump::{Advanced, Pump};
 use crate::source::Source;
@@ -22,7 +23,7 @@ pub enum Limit {
     Events(Duration),
 }
 
-/// Runs to the limit, the end of the input, or until `stop` is set.
+/// Runs to the limit, the end of the input, or until `stop` is set. `exposition` serves the state meanwhile.
 ///
 /// # Errors
 /// Those of the source.
@@ -31,6 +32,7 @@ pub fn run(
     beside: Option<Beside>,
     pace: Option<Pace>,
     limit: Limit,
+    mut exposition: Option<Exposition>,
     stop: &AtomicBool,
 ) -> anyhow::Result<Outcome> {
     let events = if let Limit::Events(d) = limit { Some(d) } else { None };
@@ -40,6 +42,9 @@ pub fn run(
         let left = deadline.map_or(TICK, |d| d.saturating_duration_since(Instant::now()));
         if left.is_zero() {
             break;
+        }
+        if let Some(exposition) = exposition.as_mut().filter(|e| e.due()) {
+            exposition.show(&pump.frame().snapshot);
         }
         match pump.advance(left.min(TICK))? {
             Advanced::Busy => {}

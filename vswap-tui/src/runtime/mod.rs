@@ -11,6 +11,7 @@
 //! draws what the mailbox holds. So a slow terminal cannot fill the kernel's ring.
 
 pub mod dashboard;
+pub mod exposition;
 pub mod headless;
 mod keyboard;
 mod mailbox;
