@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail their test")]
 
 use assert_cmd::Command;
+use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::{Field, Row};
 use serde_json::Value;
@@ -87,7 +88,8 @@ fn parquet_has_the_events_and_a_row_group_a_block() {
         let reader =
             SerializedFileReader::new(File::open(export(name, "e.parquet", &[], &dir)).unwrap()).unwrap();
         let blocks = vswap_tui::trace::Index::load(&File::open(fixture(name)).unwrap()).unwrap().blocks;
-        let groups: Vec<i64> = reader.metadata().row_groups().iter().map(|g| g.num_rows()).collect();
+        let groups: Vec<i64> =
+            reader.metadata().row_groups().iter().map(RowGroupMetaData::num_rows).collect();
         assert_eq!(groups, blocks.iter().map(|b| i64::from(b.count)).collect::<Vec<_>>(), "{name}");
         let rows: Vec<Row> = reader.get_row_iter(None).unwrap().map(Result::unwrap).collect();
         assert_eq!(Some(rows.len() as u64), report["events"].as_u64(), "{name}");
