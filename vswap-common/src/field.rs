@@ -180,6 +180,20 @@ fields! {
     SiGlobal = "swap_info_struct.global_cluster",
     /// Offset of `swap_sequential_cluster.next[]`, u32 by order.
     GlobalNext = "swap_sequential_cluster.next",
+    /// Position of the walker's own argument of `shrink_memcg_cb`: the shrinker hands one over, a limit does not.
+    ArgWalk = "own argument of shrink_memcg_cb",
+    /// `LRU_REMOVED_RETRY`: the entry was written back.
+    LruWritten = "lru_status.LRU_REMOVED_RETRY",
+    /// `LRU_ROTATE`: the entry gets a second chance.
+    LruSpared = "lru_status.LRU_ROTATE",
+    /// `LRU_RETRY`: the writeback failed.
+    LruFailed = "lru_status.LRU_RETRY",
+    /// `LRU_STOP`: the page is in the swap cache, the walk ends.
+    LruStopped = "lru_status.LRU_STOP",
+    /// 1 where the kernel tells the address of its count of free slots, else missing.
+    FreeSlotsTold = "nr_swap_pages is told",
+    /// 1 where it tells the addresses of zswap's switch and of its counters of refused stores, else missing.
+    RefusalsTold = "zswap_reject_* are told",
 }
 
 /// Number of fields.

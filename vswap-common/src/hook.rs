@@ -78,6 +78,22 @@ hooks! {
     SwapOffBegin = "swapoff_begin",
     /// Not at a function: user space runs it to read the kernel's tables.
     Scan = "scan",
+    /// zswap looks at an old entry: written back, spared or not to be had.
+    ShrinkItem = "shrink_item",
+    /// A walk for reclaim's shrinker is over.
+    ShrinkScan = "shrink_scan",
+    /// A walk for a full pool or cgroup is over.
+    ShrinkLimit = "shrink_limit",
+    /// kswapd reclaims.
+    Kswapd = "kswapd",
+    /// A thread without a free page reclaims.
+    Direct = "direct_enter",
+    /// A cgroup at its limit reclaims.
+    MemcgReclaim = "memcg_enter",
+    /// Somebody asked for reclaim.
+    Proactive = "proact_enter",
+    /// Pages are reclaimed that somebody named.
+    Pageout = "pages_enter",
 }
 
 impl Hook {
@@ -91,6 +107,8 @@ impl Hook {
             Self::StoreExit => Some("store_exit_2"),
             Self::LoadExit => Some("load_exit_2"),
             Self::ReadExit => Some("read_exit_2"),
+            Self::ShrinkScan => Some("shrink_scan_2"),
+            Self::ShrinkLimit => Some("shrink_limit_2"),
             _ => None,
         }
     }

@@ -8,7 +8,8 @@ pub enum Kind {
     Gap = 1,
     /// Slots allocated and their folio put into the swap cache (`__swap_cache_add_folio` from the allocator).
     Alloc = 2,
-    /// No slot for a folio (`folio_alloc_swap` failed). `val` = negative errno, `entry` = 0.
+    /// No slot for a folio (`folio_alloc_swap` failed). `val` = negative errno, `entry` = 0, `arg` = free slots of all
+    /// devices as the kernel counts them + 1, 0 if unknown. Flag `GIVEN`: the cgroup's limit refused what was found.
     AllocFail = 3,
     /// Owner of the slots decided (`__mem_cgroup_try_charge_swap`). `memcg` = id, `val` = 0 or negative errno,
     /// `arg` = inode of the owner's cgroup directory, 0 if unknown.
@@ -25,7 +26,8 @@ pub enum Kind {
     WriteoutReject = 9,
     /// Every page of the folio is in zswap. `val` = compressed bytes for order 0, `arg` = duration in ns.
     ZswapStore = 10,
-    /// zswap took none of the folio; whatever it held for these slots is gone. `arg` = duration in ns.
+    /// zswap took none of the folio; whatever it held for these slots is gone. `arg` = duration in ns, `val` =
+    /// [`crate::why::Refusal`].
     ZswapReject = 11,
     /// One page of a large folio was stored. `val` = compressed bytes.
     ZswapPage = 12,
@@ -39,7 +41,8 @@ pub enum Kind {
     LoadPhys = 16,
     /// Swap-in failed in zswap. `val` = negative errno.
     LoadFail = 17,
-    /// Physical write queued (`__swap_writepage`). Flag `WRITEBACK`: from zswap, not from reclaim.
+    /// Physical write queued (`__swap_writepage`). Flag `WRITEBACK`: from zswap, not from reclaim, then `val` =
+    /// [`crate::why::Writeback`].
     Write = 18,
     /// Physical write finished. Flag `FAILED`: the data is not on the device.
     WriteEnd = 19,
@@ -94,11 +97,14 @@ pub enum Kind {
     /// A scan found `entry` as the next candidate for a folio of `order` (`percpu_swap_cluster`): `arg` = CPU + 1, or 0
     /// for the candidate that all CPUs share on a rotating disk.
     ScanCandidate = 37,
+    /// A walk over zswap's list of old entries ended. `val` = [`crate::why::Writeback`], `arg` = what became of the
+    /// entries it looked at, [`crate::why::walk`].
+    Shrink = 38,
 }
 
 impl Kind {
     /// All kinds in the order of their numbers.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 38] = [
         Self::Gap,
         Self::Alloc,
         Self::AllocFail,
@@ -136,6 +142,7 @@ impl Kind {
         Self::Return,
         Self::SwapOffBegin,
         Self::ScanCandidate,
+        Self::Shrink,
     ];
 
     /// The kind with this number, if there is one.
@@ -183,6 +190,7 @@ impl Kind {
             Self::Return => "return",
             Self::SwapOffBegin => "swapoff_begin",
             Self::ScanCandidate => "scan_candidate",
+            Self::Shrink => "shrink",
         }
     }
 }

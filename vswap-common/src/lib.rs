@@ -18,6 +18,7 @@ pub mod record;
 pub mod scan;
 pub mod slot;
 pub mod tally;
+pub mod why;
 
 pub use counter::HookCounts;
 pub use field::{Field, Layout, MISSING};

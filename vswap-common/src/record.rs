@@ -27,6 +27,9 @@ pub mod flags {
     pub const VERIFY: u16 = 1 << 9;
     /// The zswap entry was freed by the thread that gives the slot up just now: `Free` follows (6.12).
     pub const IN_FREE: u16 = 1 << 10;
+    /// Slots were found and given back: the cgroup's limit refused them.
+    pub const GIVEN: u16 = 1 << 11;
+    // Bits 13 to 15: `crate::why::RECLAIMER_SHIFT`.
 }
 
 /// What a hook saw. Meaning of `arg` and `val` by kind: see [`crate::Kind`].

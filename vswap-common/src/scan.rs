@@ -47,7 +47,7 @@ pub const TREE_SHIFT: u32 = 14;
 /// Slots of a device by space of the swap cache (`SWAP_ADDRESS_SPACE_SHIFT`, 6.12); compared likewise.
 pub const SPACE_SHIFT: u32 = 14;
 
-/// Kernel variables the scan starts from.
+/// Kernel variables that programs read: where the scan starts, and what tells causes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(usize)]
 pub enum Address {
@@ -75,10 +75,24 @@ pub enum Address {
     PerCpuOffset,
     /// `percpu_swap_cluster`: next candidates of a CPU.
     PercpuClusters,
+    /// `nr_swap_pages`: free slots of all devices, long.
+    FreeSlots,
+    /// `zswap_enabled`, bool.
+    ZswapEnabled,
+    /// `zswap_pool_reached_full`, bool: full, and not yet below the threshold again.
+    ZswapFull,
+    /// `zswap_reject_compress_fail`, u64.
+    RejectCompressFail,
+    /// `zswap_reject_compress_poor`, u64.
+    RejectCompressPoor,
+    /// `zswap_reject_alloc_fail`, u64.
+    RejectAllocFail,
+    /// `zswap_reject_kmemcache_fail`, u64.
+    RejectEntryFail,
 }
 
 /// Number of addresses.
-pub const ADDRESSES: usize = 12;
+pub const ADDRESSES: usize = 19;
 
 impl Address {
     /// All of them in the order of their numbers.
@@ -95,6 +109,13 @@ impl Address {
         Self::PageOffsetBase,
         Self::PerCpuOffset,
         Self::PercpuClusters,
+        Self::FreeSlots,
+        Self::ZswapEnabled,
+        Self::ZswapFull,
+        Self::RejectCompressFail,
+        Self::RejectCompressPoor,
+        Self::RejectAllocFail,
+        Self::RejectEntryFail,
     ];
 
     /// Names of the variable, the newest first.
@@ -112,6 +133,13 @@ impl Address {
             Self::PageOffsetBase => &["page_offset_base"],
             Self::PerCpuOffset => &["__per_cpu_offset"],
             Self::PercpuClusters => &["percpu_swap_cluster"],
+            Self::FreeSlots => &["nr_swap_pages"],
+            Self::ZswapEnabled => &["zswap_enabled"],
+            Self::ZswapFull => &["zswap_pool_reached_full"],
+            Self::RejectCompressFail => &["zswap_reject_compress_fail"],
+            Self::RejectCompressPoor => &["zswap_reject_compress_poor"],
+            Self::RejectAllocFail => &["zswap_reject_alloc_fail"],
+            Self::RejectEntryFail => &["zswap_reject_kmemcache_fail"],
         }
     }
 }

@@ -19,6 +19,7 @@ mod hooks;
 mod layout;
 mod maps;
 mod scratch;
+mod why;
 
 #[cfg(not(test))]
 #[panic_handler]

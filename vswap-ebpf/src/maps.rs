@@ -3,6 +3,7 @@
 use crate::hooks::scan::Chunk;
 use crate::hooks::tally::Bracket;
 use crate::scratch::Task;
+use crate::why::Refusals;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf};
 use vswap_common::HookCounts;
@@ -45,3 +46,7 @@ pub static BRACKETS: LruHashMap<u32, Bracket> = LruHashMap::with_max_entries(163
 /// Numbers of the swap devices (`dev_t`); user space keeps them.
 #[map]
 pub static WATCHED: HashMap<u32, u32> = HashMap::with_max_entries(MAX_WATCHED, 0);
+/// The kernel's counters of refused stores, as far as a store has been found for each count; one element. See
+/// [`crate::why::refusal`].
+#[map]
+pub static REFUSALS: Array<Refusals> = Array::with_max_entries(1, 0);

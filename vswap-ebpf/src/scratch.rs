@@ -57,8 +57,13 @@ pub struct Task {
     pub read_ts: u64,
     /// Struct of the device being switched on.
     pub device: u64,
+    /// What became of the entries that the walks which run looked at ([`vswap_common::why::walk`]): of the shrinker, of a
+    /// limit.
+    pub walks: [[u16; 4]; 2],
     /// Bits above.
     pub state: u32,
+    /// Bits of [`crate::why`].
+    pub why: u32,
     /// Compressed bytes of the last stored page.
     pub len: u32,
     /// Pages stored so far by the running `zswap_store`.
@@ -76,7 +81,7 @@ pub struct Task {
     /// Order of the folio of the running `folio_alloc_swap`.
     pub alloc_order: u8,
     /// No padding.
-    pub _reserved: [u8; 7],
+    pub _reserved: [u8; 3],
     /// Copy of the exit that told of `joined`, 0 once the other has seen that.
     pub joined_by: u8,
 }
@@ -95,7 +100,9 @@ const EMPTY: Task = Task {
     read_entry: 0,
     read_ts: 0,
     device: 0,
+    walks: [[0; 4]; 2],
     state: 0,
+    why: 0,
     len: 0,
     stored: 0,
     free_nr: 0,
@@ -104,7 +111,7 @@ const EMPTY: Task = Task {
     store_order: 0,
     read_order: 0,
     alloc_order: 0,
-    _reserved: [0; 7],
+    _reserved: [0; 3],
     joined_by: 0,
 };
 

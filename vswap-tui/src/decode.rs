@@ -142,6 +142,7 @@ const fn has_run(kind: Kind) -> bool {
             | Kind::ScanEnd
             | Kind::SwapOffBegin
             | Kind::ScanCandidate
+            | Kind::Shrink
     )
 }
 

@@ -1,8 +1,11 @@
 //! Immutable values for views and reports: made by the collector, owned by the reader.
 
+pub mod why;
+
 use crate::meta::{Header, HookTotals};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use vswap_common::why::WRITEBACKS;
 
 /// Where a slot's data lives.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize)]
@@ -143,6 +146,10 @@ pub struct MemcgView {
     pub charged: u64,
     /// Compressed bytes in zswap, as far as lengths are known.
     pub zswap_bytes: u64,
+    /// Pages written back from zswap by [`vswap_common::why::Writeback`].
+    pub writebacks: [u64; WRITEBACKS],
+    /// Pages read from the device after zswap had written them back.
+    pub refaults: u64,
 }
 
 /// Things that take time.
@@ -422,6 +429,8 @@ pub struct Snapshot {
     pub latency: [Percentiles; 6],
     /// Transition counts, `[from][to]` in slots, indexed by [`Backend`]; row and column 0 mean "free".
     pub transitions: [[u64; 5]; 5],
+    /// Causes: of writeback, writeout, refusals, and how long pages stay.
+    pub why: why::Why,
     /// Loss and doubt.
     pub losses: Losses,
     /// Events that contradict confirmed state, by fault.

@@ -2,7 +2,7 @@
 
 use crate::emit::{Draft, emit, fault, map_full, skipped};
 use crate::scratch::{ALLOC, CHARGES, FRESH};
-use crate::{layout, scratch};
+use crate::{layout, scratch, why};
 use aya_ebpf::Global;
 use aya_ebpf::macros::{fexit, kprobe, kretprobe};
 use aya_ebpf::programs::{FExitContext, ProbeContext, RetProbeContext};
@@ -72,6 +72,7 @@ fn given(task: &mut scratch::Task, entry: u64) {
         task.alloc_entry = entry;
         task.owner = 0;
         task.state |= FRESH;
+        task.why |= why::GIVEN;
     }
 }
 
@@ -85,9 +86,7 @@ pub fn alloc_return(ctx: RetProbeContext) -> u32 {
     }
     let entry: u64 = ctx.ret();
     if entry == 0 {
-        let mut draft = Draft::new(Kind::AllocFail, 0, 0, task.alloc_order);
-        draft.val = ENOMEM;
-        emit(Hook::AllocExit, &draft);
+        refused(task, task.alloc_order, ENOMEM);
     } else if task.state & FRESH == 0 {
         // Memory cgroups are off: nobody asked for a charge.
         given(task, entry);
@@ -154,6 +153,7 @@ pub fn alloc_enter(ctx: ProbeContext) -> u32 {
                 task.state &= !FRESH;
             }
             task.alloc_order = order;
+            task.why &= !why::GIVEN;
             task.enter(ALLOC, Hook::AllocExit);
         }
         None => map_full(Hook::AllocEnter),
@@ -187,12 +187,21 @@ fn alloc_exit_once(ctx: &FExitContext) -> u32 {
     // A refused charge is not recorded as an owner.
     task.alloc_ci = 0;
     match layout::folio_order(ctx.arg(0)) {
-        Some(order) => {
-            let mut draft = Draft::new(Kind::AllocFail, 0, 0, order);
-            draft.val = ret;
-            emit(Hook::AllocExit, &draft);
-        }
+        Some(order) => refused(task, order, ret),
         None => fault(Hook::AllocExit),
     }
     0
+}
+
+/// Tells a refusal, and whose fault it was: slots that were found and are free again were refused by the cgroup.
+#[inline(always)]
+fn refused(task: &scratch::Task, order: u8, ret: i32) {
+    let mut draft = Draft::new(Kind::AllocFail, 0, 0, order);
+    draft.val = ret;
+    draft.arg = why::free_slots().map_or(0, |n| n + 1);
+    if task.why & why::GIVEN != 0 {
+        draft.flags |= flags::GIVEN;
+    }
+    draft.flags |= why::reclaimer(Some(task));
+    emit(Hook::AllocExit, &draft);
 }

@@ -2,7 +2,7 @@
 
 use crate::emit::{Draft, emit, fault, map_full, skipped};
 use crate::scratch::{ALLOC, CHARGES, FRESH};
-use crate::{layout, scratch};
+use crate::{layout, scratch, why};
 use aya_ebpf::macros::{fentry, fexit, kprobe};
 use aya_ebpf::programs::{FEntryContext, FExitContext, ProbeContext};
 use vswap_common::{Field, Hook, Kind, MISSING, flags};
@@ -30,6 +30,7 @@ fn add(ci: u64, folio: u64, entry: u64) -> Option<()> {
                 }
                 task.alloc_ci = ci;
                 task.alloc_entry = entry;
+                task.why |= why::GIVEN;
             }
             // The owner of these slots stays unknown until they leave the cache.
             None => map_full(Hook::Charge),

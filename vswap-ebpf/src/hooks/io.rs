@@ -1,7 +1,7 @@
 //! Physical writes and reads. Completions run in interrupts and use no per-thread state.
 
 use crate::emit::{Draft, emit, fault};
-use crate::layout;
+use crate::{layout, why};
 use crate::scratch::{self, OUT, OUT_DONE};
 use aya_ebpf::macros::{fentry, kprobe};
 use aya_ebpf::programs::{FEntryContext, ProbeContext};
@@ -19,9 +19,14 @@ pub fn write(ctx: ProbeContext) -> u32 {
         return 0;
     };
     let mut draft = Draft::new(Kind::Write, folio.entry, folio.nr(), folio.order);
-    match scratch::current() {
+    let task = scratch::current();
+    draft.flags |= why::reclaimer(task.as_deref());
+    match task {
         Some(task) if task.state & OUT != 0 && task.out_entry == folio.entry => task.state |= OUT_DONE,
-        _ => draft.flags |= flags::WRITEBACK,
+        task => {
+            draft.flags |= flags::WRITEBACK;
+            draft.val = why::writeback(task.as_deref()) as i32;
+        }
     }
     emit(Hook::Write, &draft);
     0

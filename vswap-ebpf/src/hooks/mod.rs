@@ -11,6 +11,8 @@ mod count;
 mod device;
 mod free;
 mod io;
+mod reclaim;
 pub mod scan;
 pub mod tally;
+mod shrink;
 mod zswap;

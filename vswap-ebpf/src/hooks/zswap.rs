@@ -1,7 +1,7 @@
 //! Writeout decisions and zswap: zero-filled, stored, refused, loaded, freed. All preemptible: see [`super`].
 
 use crate::emit::{Draft, emit, fault, map_full, now, skipped};
-use crate::layout;
+use crate::{layout, why};
 use crate::scratch::{self, FREEING, OUT, OUT_DONE, READ, READ_ASKED, READ_IN_ZSWAP, STORE};
 use aya_ebpf::macros::{fexit, kprobe};
 use aya_ebpf::programs::{FExitContext, ProbeContext};
@@ -57,6 +57,7 @@ fn writeout_exit_once(ctx: &FExitContext) -> u32 {
     let mut draft = Draft::new(kind, task.out_entry, 1 << (task.out_order & 15), task.out_order);
     draft.val = ret;
     draft.arg = now() - task.out_ts;
+    draft.flags |= why::reclaimer(Some(task));
     emit(Hook::WriteoutExit, &draft);
     0
 }
@@ -78,6 +79,7 @@ pub fn store_enter(ctx: ProbeContext) -> u32 {
     task.stored = 0;
     task.len = 0;
     task.enter(STORE, Hook::StoreExit);
+    why::store_begins(task);
     task.state |= OUT_DONE;
     0
 }
@@ -104,10 +106,13 @@ fn store_exit_once(ctx: &FExitContext) -> u32 {
     task.state &= !STORE;
     let kind = if stored { Kind::ZswapStore } else { Kind::ZswapReject };
     let mut draft = Draft::new(kind, task.store_entry, 1 << (task.store_order & 15), task.store_order);
-    if task.store_order == 0 {
+    if !stored {
+        draft.val = why::refusal(task) as i32;
+    } else if task.store_order == 0 {
         draft.val = task.len as i32;
     }
     draft.arg = now() - task.store_ts;
+    draft.flags |= why::reclaimer(Some(task));
     emit(Hook::StoreExit, &draft);
     0
 }

@@ -8,7 +8,9 @@
 use super::Collector;
 use super::cluster::Word;
 use super::finding::Clash;
+use super::slot_map::Samples;
 use crate::decode::Event;
+use crate::snapshot::why::Outcome;
 use crate::snapshot::{Backend, Fault, LatencyKind, List};
 use vswap_common::{Kind, flags};
 
@@ -21,7 +23,10 @@ impl Collector {
         match e.kind {
             Kind::Gap => self.gap(e.arg),
             Kind::Alloc => self.alloc(e),
-            Kind::AllocFail => self.totals.alloc_fail += 1,
+            Kind::AllocFail => {
+                self.totals.alloc_fail += 1;
+                self.fallback(e);
+            }
             Kind::Charge => self.charge(e),
             Kind::CacheAdd => self.cache_add(e),
             Kind::CacheDel => self.cache_del(e),
@@ -29,11 +34,13 @@ impl Collector {
             Kind::Zero => self.zero(e),
             Kind::WriteoutReject => {
                 self.totals.writeout_reject += pages;
+                self.causes.writeout(e, Outcome::Refused);
                 self.only_copy_is_folio(e);
             }
             Kind::ZswapStore => self.zswap_store(e),
             Kind::ZswapReject => {
                 self.totals.zswap_reject += pages;
+                self.causes.refusal(e);
                 self.only_copy_is_folio(e);
             }
             Kind::ZswapPage => self.in_zswap(e, true),
@@ -71,6 +78,7 @@ impl Collector {
             // For the model.
             Kind::ScanCandidate | Kind::SwapOffBegin => {}
             Kind::ScanEnd => self.scan_end(e),
+            Kind::Shrink => self.causes.shrink(e),
         }
     }
 
@@ -78,7 +86,8 @@ impl Collector {
     #[inline]
     pub(super) fn rewrite(&mut self, e: &Event, mut change: impl FnMut(Word, &mut Clash) -> Word) {
         let mut clash = Clash::default();
-        let found = self.map.rewrite(e, &mut self.latencies, |old| change(old, &mut clash));
+        let mut samples = Samples { latencies: &mut self.latencies, causes: &mut self.causes };
+        let found = self.map.rewrite(e, &mut samples, |old| change(old, &mut clash));
         if !clash.none() {
             self.contradiction(e, clash);
         }
@@ -167,6 +176,7 @@ impl Collector {
     /// `swap_writeout` found zeroes only; recorded at its exit, after the unlock.
     fn zero(&mut self, e: &Event) {
         self.totals.swpout_zero += u64::from(e.nr);
+        self.causes.writeout(e, Outcome::Zero);
         let mut late = self.recent_frees.freed_since(e.ts.saturating_sub(e.arg), e.entry, e.nr);
         if !late {
             self.rewrite(e, |old, _| {
@@ -192,6 +202,7 @@ impl Collector {
     /// `zswap_store` took every page.
     fn zswap_store(&mut self, e: &Event) {
         self.totals.zswpout += u64::from(e.nr);
+        self.causes.writeout(e, Outcome::Zswap);
         self.latencies.record(LatencyKind::StoreZswap, e.arg);
         // Lengths of the pages of a large folio came one by one before.
         self.in_zswap(e, e.nr == 1);
@@ -248,6 +259,7 @@ impl Collector {
         if self.counts_submitted_reads {
             self.totals.pswpin += u64::from(e.nr);
         }
+        self.refaults(e);
         let followed = self.reads.begin(e.entry, e.ts.saturating_sub(e.arg));
         self.losses.overflow += u64::from(!followed);
         self.rewrite(e, |old, clash| {
@@ -261,19 +273,28 @@ impl Collector {
     fn write(&mut self, e: &Event) {
         let pages = u64::from(e.nr);
         self.totals.pswpout += pages;
-        if e.writeback() {
+        let cause = if e.writeback() {
             self.totals.zswpwb += pages;
-        }
+            Some(self.causes.writeback(e))
+        } else {
+            self.causes.writeout(e, Outcome::Phys);
+            None
+        };
         let followed = self.writes.begin(e.entry, e.ts);
         self.losses.overflow += u64::from(!followed);
+        let mut owner = 0;
         self.rewrite(e, |old, clash| {
             let word = held(old, e, clash);
+            owner = word.memcg();
             // zswap may write back an entry that a later zero writeout left behind; reads still see the zero flag.
             if e.writeback() && word.backend() == Backend::Zero {
                 return word;
             }
             word.with_backend(Backend::Phys).with_confirmed(true)
         });
+        if let Some(cause) = cause {
+            self.map.sums.memcgs.row_mut(owner).writebacks[cause as usize] += pages;
+        }
     }
 
     /// Write completed (interrupt). PG_writeback kept the slot until now.

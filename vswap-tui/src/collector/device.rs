@@ -255,6 +255,12 @@ impl Device {
         self.seen
     }
 
+    /// Free slots, `None` if it is not in use, `Some(None)` if nobody told how many there are.
+    pub(super) fn free(&self) -> Option<Option<u64>> {
+        let used = self.held.unwrap_or_else(|| self.mix.iter().sum());
+        self.active.then(|| (self.pages > 0).then(|| self.pages.saturating_sub(used)))
+    }
+
     /// A scan found it in use.
     pub(super) fn found(&mut self, e: &Event) {
         let max = e.entry.off();

@@ -4,10 +4,9 @@
 //! but for the history before the frame. What is summed over slots is not in the frame, it is summed again.
 
 use super::Collector;
-use super::cluster::{Cluster, SLOTS, Word};
+use super::cluster::{Cluster, SINCE_UNKNOWN, SLOTS, Word};
 use super::finding::{Clash, Found};
-use super::latency::Latencies;
-use super::slot_map::SlotMap;
+use super::slot_map::{Samples, SlotMap};
 use crate::decode::Event;
 use crate::meta::{Header, Update};
 use crate::snapshot::{Backend, Fault, List, Point};
@@ -59,6 +58,7 @@ impl Collector {
             described: self.found.described().collect(),
             scan: self.scanning.view(),
             latency: self.latencies.dump(),
+            causes: self.causes.dump(self.map.sums.memcgs.causes()),
             reads: self.reads.dump(),
             writes: self.writes.dump(),
             freed: self.recent_frees.dump(),
@@ -90,6 +90,8 @@ impl Collector {
         new.found = Found::restore(&state.findings, &state.described);
         new.scanning.restore(state.scan);
         new.latencies.restore(&state.latency);
+        new.causes.restore(&state.causes);
+        new.map.sums.memcgs.restore_causes(&state.causes.memcgs);
         new.reads.restore(&state.reads);
         new.writes.restore(&state.writes);
         new.recent_frees.restore(&state.freed);
@@ -99,7 +101,8 @@ impl Collector {
 
     /// Takes in a record of a key frame's slots; false if it is none.
     pub fn restore_slot(&mut self, r: &Record) -> bool {
-        let whole = self.map.restore(r, &mut self.latencies);
+        let mut samples = Samples { latencies: &mut self.latencies, causes: &mut self.causes };
+        let whole = self.map.restore(r, &mut samples);
         self.losses.overflow += u64::from(whole == Restored::NoRoom);
         whole != Restored::Foreign
     }
@@ -121,10 +124,14 @@ fn flags_of(word: Word, hold: bool) -> u16 {
     status | if word.cached() { CACHED } else { 0 } | if word.confirmed() && hold { CONFIRMED } else { 0 }
 }
 
-/// Milliseconds for `arg`: only a slot in zswap has them.
+/// Milliseconds for `arg`: only a slot in zswap has them, or one that zswap wrote back.
 fn since_of(cluster: &Cluster, slot: usize) -> u64 {
-    let in_zswap = cluster.words()[slot].backend() == Backend::Zswap;
-    if in_zswap { cluster.since(slot) + 1 } else { 0 }
+    let since = cluster.since(slot);
+    match cluster.words()[slot].backend() {
+        Backend::Zswap => since + 1,
+        Backend::Phys if since != SINCE_UNKNOWN => since + 1,
+        _ => 0,
+    }
 }
 
 impl SlotMap {
@@ -163,7 +170,7 @@ impl SlotMap {
         })
     }
 
-    fn restore(&mut self, r: &Record, latencies: &mut Latencies) -> Restored {
+    fn restore(&mut self, r: &Record, unused: &mut Samples<'_>) -> Restored {
         let (entry, nr) = (Entry(r.entry), usize::from(r.nr));
         let (index, first) = (entry.off() / SLOTS as u64, (entry.off() % SLOTS as u64) as usize);
         let run = r.kind == RUN && nr > 0 && first + nr <= SLOTS && r.flags & BACKEND <= 5;
@@ -200,11 +207,7 @@ impl SlotMap {
             kind: Kind::ScanSlots,
             order: 0,
         };
-        if self.put(&event, latencies, word, r.arg.checked_sub(1)) {
-            Restored::Taken
-        } else {
-            Restored::NoRoom
-        }
+        if self.put(&event, unused, word, r.arg.checked_sub(1)) { Restored::Taken } else { Restored::NoRoom }
     }
 }
 

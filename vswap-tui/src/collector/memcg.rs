@@ -3,6 +3,7 @@
 use crate::meta::CgroupInfo;
 use crate::snapshot::{MemcgView, Mix};
 use std::sync::Arc;
+use vswap_common::why::WRITEBACKS;
 
 /// Cgroups a snapshot shows at most; the rest have fewer slots than all of these.
 const SHOWN: usize = 512;
@@ -14,6 +15,10 @@ pub(super) struct Row {
     pub(super) mix: Mix,
     /// Compressed bytes in zswap, as far as known.
     pub(super) zswap_bytes: u64,
+    /// Pages written back from zswap by cause.
+    pub(super) writebacks: [u64; WRITEBACKS],
+    /// Pages read from the device after that.
+    pub(super) refaults: u64,
     /// Where the id is mounted; the kernel reuses ids, so this can change.
     path: Option<Arc<str>>,
 }
@@ -38,6 +43,21 @@ impl Memcgs {
             self.rows.resize_with(i + 1, Row::default);
         }
         &mut self.rows[i]
+    }
+
+    /// Ids with counts by cause: pages written back, pages read after that.
+    pub(super) fn causes(&self) -> Vec<(u16, [u64; WRITEBACKS], u64)> {
+        let rows = (0u16..=u16::MAX).zip(&self.rows);
+        let told = rows.filter(|(_, row)| row.refaults > 0 || row.writebacks.iter().any(|n| *n > 0));
+        told.map(|(id, row)| (id, row.writebacks, row.refaults)).collect()
+    }
+
+    /// Takes over what [`Memcgs::causes`] gave.
+    pub(super) fn restore_causes(&mut self, causes: &[(u16, [u64; WRITEBACKS], u64)]) {
+        for (id, writebacks, refaults) in causes {
+            let row = self.row_mut(*id);
+            (row.writebacks, row.refaults) = (*writebacks, *refaults);
+        }
     }
 
     /// Path of an id, if anybody told it.
@@ -69,6 +89,8 @@ impl Memcgs {
             // Without the virtual layer every slot in use is charged (`__mem_cgroup_try_charge_swap`).
             charged: slots,
             zswap_bytes: row.zswap_bytes,
+            writebacks: row.writebacks,
+            refaults: row.refaults,
         }
     }
 }

@@ -11,6 +11,7 @@
 //! back.
 
 mod apply;
+mod causes;
 mod cluster;
 mod device;
 mod finding;
@@ -26,6 +27,7 @@ mod slot_map;
 use crate::kernel::hooks::RESERVES;
 use crate::meta::{Header, HookState, HookTotals, Update};
 use crate::snapshot::{Backend, Losses, MemcgView, Snapshot, Totals};
+use causes::Causes;
 use finding::Found;
 use history::History;
 use latency::{Latencies, Pending};
@@ -65,6 +67,7 @@ pub struct Collector {
     header: Arc<Header>,
     map: SlotMap,
     latencies: Latencies,
+    causes: Causes,
     history: History,
     reads: Pending,
     writes: Pending,
@@ -102,6 +105,7 @@ impl Collector {
         Self {
             map,
             latencies: Latencies::new(),
+            causes: Causes::new(),
             history: History::new(interval_ns),
             reads: Pending::new(visible(&header, "read_end")),
             writes: Pending::new(visible(&header, "write_end")),
@@ -180,6 +184,7 @@ impl Collector {
             totals: self.totals,
             latency: self.latencies.percentiles(),
             transitions: self.map.sums.transitions,
+            why: self.causes.view(),
             losses,
             findings: self.found.view(),
             scan: self.scanning.view(),

@@ -5,10 +5,11 @@
 //! construction, a snapshot never walks slots, and the state machine in `apply.rs` only says what an event means.
 
 use super::SlotLine;
+use super::causes::Causes;
 use super::cluster::{SINCE_UNKNOWN, SLOTS, Word};
 use super::device::{Device, Meta, NEAR};
 use super::latency::Latencies;
-use super::memcg::Memcgs;
+use super::memcg::{Memcgs, Row};
 use crate::decode::Event;
 use crate::snapshot::{Backend, DeviceView, LatencyKind, Mix};
 use vswap_common::slot::MAX_DEVICES;
@@ -17,6 +18,12 @@ use vswap_common::{Entry, Kind};
 /// Clusters kept over all devices: 64 M slots in 0.6 GB. A trace that names more is counted, not obeyed.
 const MAX_CLUSTERS: usize = NEAR as usize;
 const NS_PER_MS: u64 = 1_000_000;
+
+/// Where the stays go that a change of slots ends.
+pub(super) struct Samples<'a> {
+    pub(super) latencies: &'a mut Latencies,
+    pub(super) causes: &'a mut Causes,
+}
 
 /// Sums over all devices.
 #[derive(Default)]
@@ -70,7 +77,7 @@ impl SlotMap {
     pub(super) fn rewrite(
         &mut self,
         e: &Event,
-        latencies: &mut Latencies,
+        samples: &mut Samples<'_>,
         mut change: impl FnMut(Word) -> Word,
     ) -> bool {
         let device = &mut self.devices[usize::from(e.entry.dev()) % MAX_DEVICES];
@@ -103,27 +110,41 @@ impl SlotMap {
                 (from, to, alike) = (old, new, 0);
             }
             alike += 1;
-            let (was, is) = (old.backend() == Backend::Zswap, new.backend() == Backend::Zswap);
-            if was
-                && !is
+            let (was, is) = (old.backend(), new.backend());
+            if was == is {
+                cluster.words_mut()[slot] = new;
+                continue;
+            }
+            if was == Backend::Zswap
                 && let Some(stay) = cluster.residence(slot, ms)
             {
-                latencies.record(LatencyKind::InZswap, stay * NS_PER_MS);
+                samples.latencies.record(LatencyKind::InZswap, stay * NS_PER_MS);
+                samples.causes.stay(e, stay);
             }
             cluster.words_mut()[slot] = new;
-            if is && !was {
-                // A scan finds it there and cannot know since when.
-                let ms = if e.kind == Kind::ScanSlots { SINCE_UNKNOWN } else { ms };
-                cluster.start_residence(slot, ms);
+            // In zswap a slot remembers since when, on the device when zswap wrote it there. A scan finds it somewhere
+            // and cannot know.
+            match is {
+                Backend::Zswap if e.kind == Kind::ScanSlots => cluster.start_residence(slot, SINCE_UNKNOWN),
+                Backend::Zswap => cluster.start_residence(slot, ms),
+                Backend::Phys if e.kind == Kind::Write && e.writeback() => cluster.start_residence(slot, ms),
+                Backend::Phys => cluster.start_residence(slot, SINCE_UNKNOWN),
+                _ => {}
             }
         }
         tally.book(from, to, alike);
         true
     }
 
-    /// As [`SlotMap::rewrite`] for slots of a key frame: all get `word`, in zswap since `since` ms. No latency
-    /// ends, as each slot comes once.
-    pub(super) fn put(&mut self, e: &Event, unused: &mut Latencies, word: Word, since: Option<u64>) -> bool {
+    /// As [`SlotMap::rewrite`] for slots of a key frame: all get `word`, in zswap, or written back by it, since
+    /// `since` ms. No stay ends, as each slot comes once.
+    pub(super) fn put(
+        &mut self,
+        e: &Event,
+        unused: &mut Samples<'_>,
+        word: Word,
+        since: Option<u64>,
+    ) -> bool {
         // Slots come into view, nothing moves.
         let moved = self.sums.transitions;
         let found = self.rewrite(e, unused, |_| word);
@@ -145,6 +166,35 @@ impl SlotMap {
 
     pub(super) fn set_epoch(&mut self, epoch: u32) {
         self.epoch = epoch;
+    }
+
+    /// Slots of the run that zswap wrote back: their owner, and how long ago in milliseconds. Each is told once.
+    pub(super) fn take_written_back(&mut self, e: &Event, mut tell: impl FnMut(&mut Row, u64)) {
+        let (index, first) = (e.entry.off() / SLOTS as u64, (e.entry.off() % SLOTS as u64) as usize);
+        let device = &mut self.devices[usize::from(e.entry.dev()) % MAX_DEVICES];
+        if !device.clusters.has(index) {
+            return;
+        }
+        let Some((_, cluster)) = device.clusters.get(index, self.epoch, &mut self.room) else { return };
+        for slot in first..(first + usize::from(e.nr)).min(SLOTS) {
+            let word = cluster.words()[slot];
+            // What a loss put in doubt may be another page by now.
+            if word.backend() == Backend::Phys
+                && word.confirmed()
+                && let Some(ms) = cluster.residence(slot, e.ts / NS_PER_MS)
+            {
+                cluster.start_residence(slot, SINCE_UNKNOWN);
+                tell(self.sums.memcgs.row_mut(word.memcg()), ms);
+            }
+        }
+    }
+
+    /// Free slots of the devices in use, if the size of each is known.
+    pub(super) fn free_slots(&self) -> Option<u64> {
+        self.devices
+            .iter()
+            .filter_map(Device::free)
+            .try_fold(0u64, |sum, free| Some(sum.saturating_add(free?)))
     }
 
     /// Shows each slot of the event's run to `look`, changing nothing. Slots nobody told of are unknown.
@@ -369,9 +419,10 @@ mod tests {
     fn a_trace_that_names_endless_clusters_is_refused_and_swapoff_makes_room() {
         let mut map = SlotMap::new(true, true, false);
         map.room = 3;
-        let mut latencies = Latencies::new();
+        let (mut latencies, mut causes) = (Latencies::new(), Causes::new());
         let mut put = |map: &mut SlotMap, off| {
-            map.rewrite(&alloc(off), &mut latencies, |_| Word::FREE.with_backend(Backend::Folio))
+            let mut samples = Samples { latencies: &mut latencies, causes: &mut causes };
+            map.rewrite(&alloc(off), &mut samples, |_| Word::FREE.with_backend(Backend::Folio))
         };
         let far = (NEAR + 5) * SLOTS as u64;
         assert!(put(&mut map, 0) && put(&mut map, 5000) && put(&mut map, far));

@@ -304,6 +304,7 @@ pub fn described(generation: Generation) -> Builder {
         b.func("end_swap_bio_write", &[bio_p], 0);
         b.func("end_swap_bio_read", &[bio_p], 0);
     }
+    causes(&mut b, tables, list_p, memcg_p);
     b.func("zswap_swapon", &[int, int], int);
     b.func("zswap_swapoff", &[int], 0);
     tracepoints(&mut b, tables, [memcg_p, folio_p, bio_p, int, long]);
@@ -331,4 +332,35 @@ fn tracepoints(b: &mut Builder, aloud: bool, [memcg, folio, bio, int, long]: [u3
     }
     b.tracepoint("mm_vmscan_kswapd_wake", &[int, int, int]);
     b.tracepoint("mm_vmscan_kswapd_sleep", &[int]);
+}
+
+/// What tells causes: nearly the same since 6.12.
+fn causes(b: &mut Builder, tables: bool, list_p: u32, memcg_p: u32) {
+    let int = 1;
+    let void_ptr = b.pointer(0);
+    let mut named = |name| {
+        let of = b.structure(name, 64, &[]);
+        b.pointer(of)
+    };
+    let [lru, shrinker, control, work, zones, file] =
+        ["list_lru_one", "shrinker", "shrink_control", "work_struct", "zonelist", "kernfs_open_file"]
+            .map(&mut named);
+    let char = b.integer("char", 1);
+    let text = b.pointer(char);
+    let status = [("LRU_REMOVED_RETRY", 11), ("LRU_ROTATE", 12), ("LRU_RETRY", 14), ("LRU_STOP", 15)];
+    b.enumeration("lru_status", &status);
+    if tables {
+        b.func("shrink_memcg_cb", &[list_p, lru, void_ptr], int);
+        b.func("user_proactive_reclaim", &[text, memcg_p, void_ptr], int);
+    } else {
+        b.func("shrink_memcg_cb", &[list_p, lru, void_ptr, void_ptr], int);
+    }
+    b.func("zswap_shrinker_scan", &[shrinker, control], int);
+    b.func("shrink_memcg", &[memcg_p], int);
+    b.func("shrink_worker", &[work], 0);
+    b.func("balance_pgdat", &[void_ptr, int, int], int);
+    b.func("try_to_free_pages", &[zones, int, int, void_ptr], int);
+    b.func("try_to_free_mem_cgroup_pages", &[memcg_p, int, int, int, void_ptr], int);
+    b.func("memory_reclaim", &[file, text, int, int], int);
+    b.func("reclaim_pages", &[list_p], int);
 }

@@ -302,6 +302,46 @@ const SPECS: &[Spec] = &[
         say: "",
     },
     Spec {
+        name: "cause of writeback",
+        shows: "shrinker, full pool or cgroup at its limit; what was spared",
+        needs: &[Hook::ShrinkItem, Hook::ShrinkScan, Hook::ShrinkLimit, Hook::Write],
+        instead: &[Instead {
+            hooks: &[Hook::ShrinkItem, Hook::Write],
+            fields: &[],
+            how: "written pages tell it, what was spared is not counted",
+        }],
+        sums: &[Tally::ZswpWb],
+        totals: &[Total::Vmstat("zswpwb")],
+        say: "pages of any cause",
+    },
+    Spec {
+        name: "cause of writeout",
+        shows: "kswapd, direct, cgroup or proactive reclaim, MADV_PAGEOUT",
+        needs: &[Hook::Kswapd, Hook::Direct, Hook::MemcgReclaim, Hook::Proactive, Hook::Pageout],
+        instead: &[],
+        sums: &[Tally::WrittenKswapd, Tally::WrittenDirect, Tally::WrittenMemcg, Tally::WrittenOther],
+        totals: &[],
+        say: "folios",
+    },
+    Spec {
+        name: "cause of store refusal",
+        shows: "zswap off, pool or cgroup at its limit, not compressible, no memory",
+        needs: &[Hook::StoreEnter, Hook::StoreExit, Hook::ShrinkLimit],
+        instead: &[],
+        sums: &[],
+        totals: &[],
+        say: "",
+    },
+    Spec {
+        name: "cause of fallback",
+        shows: "no slot for a large folio: no space, no run of slots, the cgroup's limit",
+        needs: &[Hook::AllocEnter, Hook::AllocExit, Hook::CacheAdd],
+        instead: &[],
+        sums: &[Tally::ThpFallback],
+        totals: &[Total::Vmstat("thp_swpout_fallback"), Total::Cgroup("memory.swap.events")],
+        say: "some of the refusals",
+    },
+    Spec {
         name: "allocator's choices",
         shows: "the clusters it looks into, for the check against the model",
         needs: &[Hook::Isolate, Hook::AllocEnter],
@@ -310,6 +350,12 @@ const SPECS: &[Spec] = &[
         totals: &[],
         say: "",
     },
+];
+
+/// Transitions for which programs read variables of the kernel, and what is left without.
+const READS: [(&str, Field, &str); 2] = [
+    ("cause of store refusal", Field::RefusalsTold, "only a cgroup's limit is told"),
+    ("cause of fallback", Field::FreeSlotsTold, "free slots are counted from the events"),
 ];
 
 /// The ladder of a kernel. `hooks` in the order of [`Hook`]; `refusal` is why nothing is recorded here at all, if so:
@@ -355,6 +401,14 @@ impl Host<'_> {
         let why = self.obstacle(spec.needs);
         if self.refusal.is_none() {
             let Some(why) = &why else {
+                if let Some((_, field, rest)) = READS
+                    .iter()
+                    .find(|(name, field, _)| *name == spec.name && self.layout.get(*field).is_none())
+                {
+                    let reason =
+                        format!("{rest}, because the kernel hides the address: {} is missing", field.label());
+                    return known(Sight::Inferred, self.rung(spec.needs), self.names(spec.needs), reason);
+                }
                 return known(Sight::Seen, self.rung(spec.needs), self.names(spec.needs), String::new());
             };
             if let Some(other) = spec.instead.iter().find(|i| self.works(i)) {

@@ -164,6 +164,18 @@ fn value_of(btf: &Btf, field: Field) -> Option<u32> {
         Field::PercpuOffset => member("percpu_swap_cluster", "offset"),
         Field::SiGlobal => member("swap_info_struct", "global_cluster"),
         Field::GlobalNext => member("swap_sequential_cluster", "next"),
+        Field::ArgWalk => {
+            let args = btf.signature("shrink_memcg_cb")?;
+            let last = args.len().checked_sub(2)?;
+            // The program looks at the third and the fourth.
+            (matches!(last, 2 | 3) && args[last] == "void *").then_some(u32::try_from(last).ok()?)
+        }
+        Field::LruWritten => number(btf, "lru_status", "LRU_REMOVED_RETRY"),
+        Field::LruSpared => number(btf, "lru_status", "LRU_ROTATE"),
+        Field::LruFailed => number(btf, "lru_status", "LRU_RETRY"),
+        Field::LruStopped => number(btf, "lru_status", "LRU_STOP"),
+        // Variables, which BTF does not have: the plan knows.
+        Field::FreeSlotsTold | Field::RefusalsTold => None,
     }
 }
 
@@ -239,7 +251,8 @@ mod tests {
         let btf = Btf::parse(fixture::swap_table_memcg().build()).unwrap();
         let l = resolve(&btf);
         for f in Field::ALL {
-            let older = OLDER.contains(f);
+            let by_plan = matches!(f, Field::FreeSlotsTold | Field::RefusalsTold);
+            let older = by_plan || OLDER.contains(f);
             assert_eq!(l.get(*f).is_none(), older, "{}", f.label());
         }
         assert_eq!(l.get(Field::FolioSwap), Some(56));

@@ -127,9 +127,29 @@ impl Plan {
 
 /// Makes the plan for the kernel described by `btf` and `symbols`.
 pub fn plan(btf: &Btf, symbols: &Symbols) -> Plan {
-    let layout = layout::resolve(btf);
+    let mut layout = layout::resolve(btf);
+    tell_variables(&mut layout, symbols);
     let hooks = SPECS.iter().map(|s| plan_hook(s, btf, symbols, &layout)).collect();
     Plan { layout, layout_name: layout::name(btf), hooks, addresses: *symbols.addresses() }
+}
+
+/// Variables that tell causes: programs read them by address, and the recording says whether they could.
+fn tell_variables(layout: &mut Layout, symbols: &Symbols) {
+    let told = |of: &[Address]| of.iter().all(|a| symbols.addresses()[*a as usize] != 0);
+    if told(&[Address::FreeSlots]) {
+        layout.set(Field::FreeSlotsTold, 1);
+    }
+    let refusals = [
+        Address::ZswapEnabled,
+        Address::ZswapFull,
+        Address::RejectCompressFail,
+        Address::RejectCompressPoor,
+        Address::RejectAllocFail,
+        Address::RejectEntryFail,
+    ];
+    if told(&refusals) {
+        layout.set(Field::RefusalsTold, 1);
+    }
 }
 
 /// The scan needs the addresses of variables, which BTF does not have, and the fields of every table it reads.

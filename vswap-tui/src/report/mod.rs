@@ -6,6 +6,7 @@
 pub mod agreement;
 pub mod designs;
 pub mod text;
+pub mod why;
 
 use crate::check::Agreement;
 use crate::meta::{Header, HookTotals, KernelInfo, Trailer};
@@ -17,6 +18,7 @@ use crate::whatif::Row;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
+use vswap_common::why::Writeback;
 
 /// `vswap report --json`. Members may be added, never renamed.
 #[derive(Debug, Serialize)]
@@ -67,6 +69,8 @@ pub struct Report<'a> {
     pub latency_ns: BTreeMap<&'static str, Percentiles>,
     /// Pages, counted as the kernel's vmstat counts them.
     pub totals: &'a Totals,
+    /// Causes.
+    pub why: why::Why,
     /// Loss and doubt in detail.
     pub losses: &'a Losses,
     /// Events that contradict the state of their slots, by fault.
@@ -196,6 +200,10 @@ pub struct Memcg<'a> {
     pub charged: u64,
     /// Compressed bytes in zswap as far as lengths are known.
     pub zswap_bytes: u64,
+    /// Pages that zswap wrote back, by cause; only causes that occurred.
+    pub writebacks: BTreeMap<&'static str, u64>,
+    /// Pages read from the device after that.
+    pub refaults: u64,
 }
 
 /// How often slots went from one backend to another.
@@ -250,6 +258,7 @@ impl<'a> Report<'a> {
             transitions: transitions(&snapshot.transitions),
             latency_ns: LatencyKind::ALL.map(|k| (k.name(), snapshot.latency[k as usize])).into(),
             totals: &snapshot.totals,
+            why: (&snapshot.why).into(),
             losses: &snapshot.losses,
             findings: FaultGroup::of(&snapshot.findings),
             check: None,
@@ -294,6 +303,13 @@ fn memcg(m: &MemcgView) -> Memcg<'_> {
         unknown: by.unknown,
         charged: m.charged,
         zswap_bytes: m.zswap_bytes,
+        writebacks: Writeback::ALL
+            .iter()
+            .zip(m.writebacks)
+            .filter(|(_, n)| *n > 0)
+            .map(|(cause, n)| (cause.name(), n))
+            .collect(),
+        refaults: m.refaults,
     }
 }
 

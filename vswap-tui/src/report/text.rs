@@ -21,6 +21,7 @@ pub fn write(r: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
     transitions(r, out)?;
     latencies(r, out)?;
     pages(r, out)?;
+    super::why::text(&r.why, out)?;
     if let Some(check) = r.check {
         write!(out, "\nModel beside the kernel\n{}", super::agreement::text(check))?;
     }
@@ -269,21 +270,21 @@ fn pages(r: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
 }
 
 /// Columns as wide as their longest cell. Cells that begin with a blank are words and stand left, numbers right.
-struct Table<const N: usize> {
+pub(super) struct Table<const N: usize> {
     rows: Vec<[String; N]>,
 }
 
 impl<const N: usize> Table<N> {
-    fn new(head: &[&str; N]) -> Self {
+    pub(super) fn new(head: &[&str; N]) -> Self {
         Self { rows: vec![head.map(String::from)] }
     }
 
-    fn row(&mut self, cells: [String; N]) {
+    pub(super) fn row(&mut self, cells: [String; N]) {
         self.rows.push(cells);
     }
 
     /// Writes title and rows after an empty line, nothing if there are no rows.
-    fn write(&self, title: &str, out: &mut impl Write) -> io::Result<()> {
+    pub(super) fn write(&self, title: &str, out: &mut impl Write) -> io::Result<()> {
         if self.rows.len() < 2 {
             return Ok(());
         }

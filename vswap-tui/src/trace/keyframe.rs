@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | entry, nr | first slot and number of slots, within one cluster | first slot of the cluster, 0 |
 //! | flags | bits 0-2: 0 free, else backend + 1; bit 3 cached; bit 4 confirmed | 0 |
-//! | arg | in zswap: ms of `CLOCK_MONOTONIC` modulo 2^34 since which, plus one; else 0 | 0 |
+//! | arg | in zswap, or on the device by its writeback: ms of `CLOCK_MONOTONIC` modulo 2^34 since which, plus one; else 0 | 0 |
 //! | val | compressed bytes, 0 if unknown | list |
 //! | memcg, order | owner; order of the folio it was allocated for | 0; order of the cluster |
 //!
@@ -16,8 +16,10 @@
 //! knows. `seq` counts the records, everything else is 0. A frame whose last part is missing is no frame.
 
 use crate::meta::HookTotals;
+use crate::snapshot::why::Why;
 use crate::snapshot::{Losses, ScanView, Totals};
 use serde::{Deserialize, Serialize};
+use vswap_common::why::WRITEBACKS;
 
 /// Kind of a record that describes a run of slots.
 pub const RUN: u8 = 1;
@@ -65,12 +67,28 @@ pub struct KeyState {
     pub scan: Option<ScanView>,
     /// Histograms of latencies by kind: value in ns and how many.
     pub latency: Vec<Vec<(u64, u64)>>,
+    /// Causes.
+    pub causes: KeyCauses,
     /// Reads under way: entry and when it began.
     pub reads: Vec<(u64, u64)>,
     /// Writes under way.
     pub writes: Vec<(u64, u64)>,
     /// The last frees, oldest first: time, entry, slots.
     pub freed: Vec<(u64, u64, u64)>,
+}
+
+/// Causes in a key frame.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct KeyCauses {
+    /// Counts.
+    pub counts: Why,
+    /// Times in zswap by how they ended: ms and how many.
+    pub stays: Vec<Vec<(u64, u64)>>,
+    /// Times from writeback to the read.
+    pub refaults: Vec<(u64, u64)>,
+    /// By memcg id: pages written back by cause, pages read after that.
+    pub memcgs: Vec<(u16, [u64; WRITEBACKS], u64)>,
 }
 
 /// A device in a key frame.
@@ -147,6 +165,13 @@ impl KeyState {
             .chain(losses)
             .chain(self.transitions.into_iter().flatten())
             .chain(self.findings.iter().copied())
+            .chain(self.causes.counts.numbers())
+            .chain(
+                self.causes
+                    .memcgs
+                    .iter()
+                    .flat_map(|(_, written, read)| written.iter().copied().chain([*read])),
+            )
             .chain([self.events]);
         all.all(|n| n < PLAUSIBLE)
     }

@@ -16,6 +16,7 @@ impl WhatIf {
             Kind::AllocBegin
             | Kind::Reserve
             | Kind::Return
+            | Kind::Shrink
             | Kind::Isolate
             | Kind::ClusterMove
             | Kind::WriteEnd

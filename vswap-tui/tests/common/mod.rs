@@ -49,6 +49,7 @@ pub(crate) fn busy(cgroups: usize) -> Snapshot {
         mix: [0, 10, 200, 500, 290],
         charged: 990,
         zswap_bytes: 500_000,
+        ..MemcgView::default()
     };
     let mix = [8, 2_000, 40_000, 150_000, 70_000];
     let history = (1..=120u64)

@@ -27,6 +27,7 @@ mod verify;
 
 use self::held::Holding;
 use super::Collector;
+use super::causes::Causes;
 use super::cluster::{SLOTS, Word};
 use super::finding::Found;
 use crate::decode::Event;
@@ -94,6 +95,7 @@ impl Collector {
         self.map.forget();
         // Counts and contradictions of that time are those of a half of the hooks.
         self.totals = Totals::default();
+        self.causes = Causes::new();
         self.history.restart_totals();
         self.found = Found::default();
         (self.losses.contradictions, self.losses.inversions) = (0, 0);

@@ -44,12 +44,12 @@ fn ladder(f: &Findings, out: &mut String) {
         let used = if rung.rung == f.rung { "  <- in use" } else { "" };
         let _ = writeln!(out, "{:<13} {works}{used}", rung.rung.name());
     }
-    let _ = writeln!(out, "\n{:<20} {:<9} {:<13} {:<46} SHOWS", "TRANSITION", "STATE", "RUNG", "BY");
+    let _ = writeln!(out, "\n{:<22} {:<9} {:<13} {:<46} SHOWS", "TRANSITION", "STATE", "RUNG", "BY");
     for t in &f.transitions {
         let by = t.by.join(", ");
         let _ = writeln!(
             out,
-            "{:<20} {:<9} {:<13} {:<46} {}",
+            "{:<22} {:<9} {:<13} {:<46} {}",
             t.transition,
             t.state.name(),
             t.rung.name(),
@@ -57,7 +57,7 @@ fn ladder(f: &Findings, out: &mut String) {
             t.shows
         );
         if !t.reason.is_empty() {
-            let _ = writeln!(out, "                     `- {}", t.reason);
+            let _ = writeln!(out, "                       `- {}", t.reason);
         }
     }
     let count = |sight| f.transitions.iter().filter(|t| t.state == sight).count();

@@ -1,8 +1,10 @@
 //! The table of hooks: where each may attach, with which arguments, and what it makes visible. Data, no logic.
 //!
-//! `table` has one entry a hook, `fields` the sets of fields that programs read, `slot_caches` the places of 6.12.
+//! `table` has one entry a hook, `fields` the sets of fields that programs read, `slot_caches` the places of 6.12,
+//! `causes` the hooks that only tell why.
 //! A kernel generation that does something elsewhere gets one more [`Alternative`]; nothing else changes.
 
+mod causes;
 mod fields;
 mod slot_caches;
 mod table;

@@ -1,5 +1,6 @@
 //! One entry a hook.
 
+use super::causes;
 use super::fields::*;
 use super::slot_caches::{DELETED, FREED, JOINED, RECORDED, RETURNED};
 use super::{How, SCAN_VARIABLE, Spec, at};
@@ -292,4 +293,12 @@ pub const SPECS: &[Spec] = &[
         &[],
         SCAN_CACHES
     ),
+    causes::SHRINK_ITEM,
+    causes::SHRINK_SCAN,
+    causes::SHRINK_LIMIT,
+    causes::KSWAPD,
+    causes::DIRECT,
+    causes::MEMCG,
+    causes::PROACTIVE,
+    causes::PAGEOUT,
 ];

@@ -16,6 +16,7 @@ use super::runs::{Io, Runs};
 use crate::model::cache::Removal;
 use crate::model::{End, Fault, Flag, Folio, FolioFacts, ListId, Model, Oracle, Step};
 use vswap_common::slot::CLUSTER_SLOTS;
+use vswap_common::why::Refusal;
 use vswap_common::{Entry, Kind, Record, flags};
 
 const ENOMEM: i32 = -12;
@@ -57,6 +58,8 @@ pub(super) struct Kernel {
     sizes: [u64; DEVICES],
     /// Compressed bytes in zswap.
     pub(super) pool_bytes: u64,
+    /// What zswap will say if it refuses the next store.
+    pub(super) refusal: Refusal,
     next_pfn: u64,
     refused: u64,
 }
@@ -72,6 +75,7 @@ impl Kernel {
             lens: sizes.map(|slots| vec![0; slots as usize]),
             sizes,
             pool_bytes: 0,
+            refusal: Refusal::Unknown,
             next_pfn: 1 << 18,
             refused: 0,
         }
@@ -117,7 +121,9 @@ impl Kernel {
                 Ok(at)
             }
             (end, _) => {
-                self.ring.push(Record { val: ENOMEM, order, ..draft(Kind::AllocFail) });
+                let free = u64::try_from(self.model.free_pages()).unwrap_or(0);
+                let flags = if slot.is_some() { flags::GIVEN } else { 0 };
+                self.ring.push(Record { val: ENOMEM, arg: free + 1, flags, order, ..draft(Kind::AllocFail) });
                 Err(end)
             }
         }

@@ -6,6 +6,7 @@ use super::sim::Sim;
 use crate::model::backend::{Writeout, Written};
 use crate::model::{Backing, End};
 use std::cmp::Reverse;
+use vswap_common::why::Refusal;
 
 const US: u64 = 1_000;
 /// Single pages that found no slot before the killer comes.
@@ -73,6 +74,7 @@ impl Sim {
             stored,
             writeback_allowed: GROUPS.iter().any(|group| group.id == run.memcg && group.writeback),
         };
+        self.kernel.refusal = if room { Refusal::CompressFail } else { Refusal::PoolLimit };
         match self.kernel.writeout(run.entry, run.order(), how, run.content) {
             Some(Written::Zero | Written::Zswap) => {
                 self.change(id, |run| run.dirty = false);

@@ -1,7 +1,13 @@
 //! The ring of the generated machine: stamps every record as the hooks do and keeps them in order.
 
 use super::rng::Rng;
+use vswap_common::why::{RECLAIMER_SHIFT, Reclaimer};
 use vswap_common::{Entry, Kind, Record};
+
+/// Thread that reclaims for everybody.
+pub(super) const KSWAPD: u32 = 71;
+/// Threads of the cgroups' processes begin here.
+pub(super) const PROCESSES: u32 = 1000;
 
 /// Clock, running CPU and thread, and the records not yet taken.
 pub(super) struct Ring {
@@ -42,9 +48,31 @@ impl Ring {
     /// Stamps a record and puts it into the ring.
     pub(super) fn push(&mut self, record: Record) {
         self.clock += self.rng.between(150, 600);
+        let flags = record.flags | self.reclaimer(record.kind);
         let seq = &mut self.seq[usize::from(self.cpu)];
-        self.out.push(Record { ts: self.clock, seq: *seq, tid: self.tid, cpu: self.cpu, ..record });
+        self.out.push(Record { ts: self.clock, seq: *seq, tid: self.tid, cpu: self.cpu, flags, ..record });
         *seq = seq.wrapping_add(1);
+    }
+
+    /// Who reclaims, in the flags of a record that tells it: processes do when their cgroup is at its limit.
+    fn reclaimer(&self, kind: u8) -> u16 {
+        let tells = [
+            Kind::Zero,
+            Kind::WriteoutReject,
+            Kind::ZswapStore,
+            Kind::ZswapReject,
+            Kind::Write,
+            Kind::Shrink,
+        ];
+        if !tells.iter().any(|k| *k as u8 == kind) {
+            return 0;
+        }
+        let who = match self.tid {
+            KSWAPD => Reclaimer::Kswapd,
+            tid if tid >= PROCESSES => Reclaimer::Memcg,
+            _ => Reclaimer::Unknown,
+        };
+        (who as u16) << RECLAIMER_SHIFT
     }
 
     /// Records that nobody took yet.

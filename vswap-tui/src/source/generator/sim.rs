@@ -5,12 +5,13 @@ use super::Spec;
 use super::kernel::Kernel;
 use super::load::Load;
 use super::machine::{self, DEVICES, GROUPS, START_NS};
-use super::ring::{Ring, about};
+use super::ring::{KSWAPD, PROCESSES, Ring, about};
 use super::rng::Rng;
 use super::runs::{Io, Run};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use vswap_common::slot::CLUSTER_SLOTS;
+use vswap_common::why::Writeback;
 use vswap_common::{Entry, Kind};
 
 const S: u64 = 1_000_000_000;
@@ -20,10 +21,8 @@ const EXITS_PER_WAVE: u64 = 2;
 const ROUND: u16 = 32;
 /// I/O that may be under way; whoever wants more waits for the first to end.
 const MOST_IO: usize = 256;
-/// Threads: kswapd, workers, and the processes of each cgroup.
-const KSWAPD: u32 = 71;
+/// Thread of the workers.
 const WORKER: u32 = 90;
-const PROCESSES: u32 = 1000;
 
 /// State of the generated processes.
 pub(super) struct Sim {
@@ -318,7 +317,14 @@ impl Sim {
         let Some(&id) = self.kernel.runs.carve(id, page, 1).first() else { return };
         let Some(run) = self.kernel.runs.get(id) else { return };
         let decompresses = self.rng.below(20_000) != 0;
-        if self.kernel.writeback(run.entry, decompresses) {
+        // A full pool has a worker of its own; what is left to do is the shrinker's, when kswapd asks it.
+        let (cause, thread) = if self.kernel.pool_bytes > self.load.pool_limit {
+            (Writeback::PoolLimit, WORKER)
+        } else {
+            (Writeback::Shrinker, KSWAPD)
+        };
+        self.as_thread(thread);
+        if self.kernel.writeback(run.entry, decompresses, cause) {
             self.start_write(id, run);
         }
     }

@@ -1,11 +1,12 @@
 //! Writing and reading of cached folios, with zswap in between: what its hooks see.
 
 use super::kernel::{Eyes, Kernel};
-use super::ring::about;
+use super::ring::{about, draft};
 use super::runs::Content;
 use crate::model::Backing;
 use crate::model::backend::{Writeout, Written};
 use vswap_common::slot::CLUSTER_SLOTS;
+use vswap_common::why::{Writeback, walk};
 use vswap_common::{Entry, Kind, Record, flags};
 
 const US: u64 = 1_000;
@@ -86,7 +87,7 @@ impl Kernel {
             for i in (0..nr).filter(|i| *i < stored || old.has(*i)) {
                 self.entry_freed(at.add(i.into()), flags::IN_STORE);
             }
-            result = about(Kind::ZswapReject, at, nr, order);
+            result = Record { val: self.refusal as i32, ..about(Kind::ZswapReject, at, nr, order) };
         } else if order == 0 {
             result.val = content.len(0).into();
         }
@@ -127,8 +128,8 @@ impl Kernel {
         self.ring.push(Record { arg, val: EIO, ..about(Kind::LoadFail, at, 1, 0) });
     }
 
-    /// zswap moves one page to the device; false if it could not be decompressed.
-    pub(super) fn writeback(&mut self, at: Entry, decompresses: bool) -> bool {
+    /// zswap moves one page to the device; false if it could not be decompressed. It has looked at others before.
+    pub(super) fn writeback(&mut self, at: Entry, decompresses: bool, cause: Writeback) -> bool {
         let pfn = self.pfn(0);
         self.tell_cache_add(at);
         let done = self.model.zswap_writeback(self.cpu(), at, pfn, decompresses, &mut Eyes::on(&self.runs));
@@ -139,8 +140,12 @@ impl Kernel {
         if written {
             self.set_cached(at, true);
             self.entry_freed(at, 0);
-            self.ring.push(Record { flags: flags::WRITEBACK, ..about(Kind::Write, at, 1, 0) });
+            let val = cause as i32;
+            self.ring.push(Record { val, flags: flags::WRITEBACK, ..about(Kind::Write, at, 1, 0) });
         }
+        let spared = (at.off() % 3) as u16;
+        let arg = walk::pack([u16::from(written), spared, u16::from(!written), 0]);
+        self.ring.push(Record { arg, val: cause as i32, ..draft(Kind::Shrink) });
         written
     }
 
