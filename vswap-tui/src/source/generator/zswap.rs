@@ -145,7 +145,7 @@ impl Kernel {
         }
         let spared = (at.off() % 3) as u16;
         let arg = walk::pack([u16::from(written), spared, u16::from(!written), 0]);
-        self.ring.push(Record { arg, val: cause as i32, ..draft(Kind::Shrink) });
+        self.ring.push_along(Record { arg, val: cause as i32, ..draft(Kind::Shrink) });
         written
     }
 
