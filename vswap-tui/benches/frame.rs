@@ -12,7 +12,7 @@ use vswap_tui::app::frame::Frame;
 use vswap_tui::app::{App, Message, Origin, View, update};
 use vswap_tui::snapshot::{ClusterCell, DeviceView, List, MemcgView, Percentiles, Point, Snapshot, Totals};
 use vswap_tui::ui;
-use vswap_tui::ui::theme::Theme;
+use vswap_tui::ui::theme::{Depth, Theme};
 
 const CLUSTERS: usize = 8192;
 const S: u64 = 1_000_000_000;
@@ -36,7 +36,7 @@ fn snapshot() -> Snapshot {
         ..DeviceView::default()
     };
     let memcgs = (0..1000).map(|i| MemcgView {
-        path: format!("/kubepods.slice/kubepods-burstable.slice/pod{i}.slice/container.scope"),
+        path: format!("/kubepods.slice/kubepods-burstable.slice/pod{i}.slice/container.scope").into(),
         slots: 4000,
         mix: [0, 10, 990, 2000, 1000],
         ..MemcgView::default()
@@ -73,7 +73,7 @@ fn frames(c: &mut Criterion) {
     c.bench_function("frame/take_in", |b| {
         b.iter(|| update(&mut app, Message::Frame(black_box(frame.clone()))));
     });
-    let theme = Theme { colour: true, ascii: false };
+    let theme = Theme::new(Depth::Sixteen, false);
     for view in View::ALL {
         app.view = view;
         let mut buf = Buffer::empty(Rect::new(0, 0, width, height));

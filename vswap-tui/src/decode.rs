@@ -125,7 +125,7 @@ pub fn decode(r: &Record) -> Result<Event, DecodeError> {
 }
 
 /// Kinds whose `entry` and `nr` name slots (the kernel never lets such a run leave its cluster).
-const fn has_run(kind: Kind) -> bool {
+pub const fn has_run(kind: Kind) -> bool {
     !matches!(
         kind,
         Kind::Gap

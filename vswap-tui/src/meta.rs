@@ -122,6 +122,22 @@ pub struct CgroupInfo {
     pub path: String,
 }
 
+/// What the kernel's own files say a cgroup has in swap, bytes. A cgroup's figures hold all those below it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CgroupUse {
+    /// Kernel-private memcg id.
+    pub id: u16,
+    /// `memory.swap.current`; `None` if it could not be read.
+    pub swap: Option<u64>,
+    /// `memory.swap.max`; `None` without a limit.
+    pub swap_max: Option<u64>,
+    /// `memory.zswap.current`.
+    pub zswap: Option<u64>,
+    /// `memory.zswap.max`; `None` without a limit.
+    pub zswap_max: Option<u64>,
+}
+
 /// `CLOCK_MONOTONIC` and `CLOCK_REALTIME` at one instant, nanoseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -142,6 +158,9 @@ pub struct Update {
     pub cgroups: Vec<CgroupInfo>,
     /// Counters of the hooks so far.
     pub hooks: Vec<HookTotals>,
+    /// Use and limits of cgroups with slots, as their files had them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub usage: Vec<CgroupUse>,
 }
 
 /// Counters of one hook over all CPUs.

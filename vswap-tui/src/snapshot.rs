@@ -1,10 +1,14 @@
 //! Immutable values for views and reports: made by the collector, owned by the reader.
 
+pub mod closeup;
+pub mod latency;
+pub mod watch;
 pub mod why;
 
-use crate::meta::{Header, HookTotals};
+use crate::meta::{CgroupUse, Header, HookTotals};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use vswap_common::slot::ORDERS;
 use vswap_common::why::WRITEBACKS;
 
 /// Where a slot's data lives.
@@ -126,6 +130,10 @@ pub struct DeviceView {
     pub r#virtual: bool,
     /// False after swapoff.
     pub active: bool,
+    /// Aligned runs of free slots by order: folios of that order that would still fit, reclaim left aside.
+    pub aligned: [u64; ORDERS],
+    /// Nothing about free slots is unknown; otherwise `aligned` is what there is at most.
+    pub aligned_exact: bool,
     /// Clusters by index.
     #[serde(skip)]
     pub clusters: Arc<Vec<ClusterCell>>,
@@ -137,7 +145,7 @@ pub struct MemcgView {
     /// Kernel-private id.
     pub id: u16,
     /// Path, or `#id`.
-    pub path: String,
+    pub path: Arc<str>,
     /// Slots in use.
     pub slots: u64,
     /// Slots in use by backend.
@@ -150,10 +158,20 @@ pub struct MemcgView {
     pub writebacks: [u64; WRITEBACKS],
     /// Pages read from the device after zswap had written them back.
     pub refaults: u64,
+    /// Pages moved out to zero, zswap or the device since the start, writeback not counted.
+    pub out: u64,
+    /// Pages served to swap-ins since the start.
+    pub into: u64,
+    /// Pages that zswap wrote back to a device since the start.
+    pub written_back: u64,
+    /// What the kernel's files say of it and all below it.
+    pub usage: Option<CgroupUse>,
+    /// Slots charged to it and all below it when `usage` was told.
+    pub charged_then: u64,
 }
 
 /// Things that take time.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[repr(usize)]
 pub enum LatencyKind {
@@ -386,7 +404,7 @@ pub struct VerifyView {
 }
 
 /// One point of the history: what held at the end of an interval and what happened in it.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Point {
     /// End of the interval, `CLOCK_MONOTONIC` ns.
     pub ts: u64,
@@ -441,6 +459,10 @@ pub struct Snapshot {
     pub verify: Option<VerifyView>,
     /// Counters by hook, empty where the source has none.
     pub hooks: Vec<HookTotals>,
+    /// How latencies are spread, how they change, the worst.
+    pub latencies: Arc<latency::LatencyDetail>,
+    /// The cluster that somebody looks into.
+    pub closeup: Option<Arc<closeup::Closeup>>,
     /// Bounded history, oldest first, one point per interval of event time.
     pub history: Arc<Vec<Point>>,
 }

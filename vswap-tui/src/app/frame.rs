@@ -3,6 +3,7 @@
 use crate::check::BesideView;
 use crate::cli::Speed;
 use crate::snapshot::Snapshot;
+use crate::snapshot::watch::Watched;
 use std::sync::Arc;
 
 /// A snapshot with what only the pump knows about it.
@@ -15,12 +16,25 @@ pub struct Frame {
     pub now: u64,
     /// Events taken in per second of wall time.
     pub events_per_s: f64,
+    /// What this program itself takes.
+    pub vitals: Vitals,
+    /// Events that the shown view asked for.
+    pub watched: Arc<Watched>,
     /// Control of time, for sources that have it.
     pub playback: Option<Playback>,
     /// The model beside the collector, where one runs.
     pub beside: Option<Arc<BesideView>>,
     /// Set once no more events will come.
     pub end: Option<End>,
+}
+
+/// What this program takes of the machine it watches.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Vitals {
+    /// Share of one CPU over about the last second, all threads.
+    pub own_cpu: f64,
+    /// Largest part of the kernel's ring that was full at a look since the frame before; `None` without a ring.
+    pub ring_fill: Option<f64>,
 }
 
 /// Where a paced source stands.
@@ -30,6 +44,8 @@ pub struct Playback {
     pub paused: bool,
     /// Speed when not paused.
     pub speed: Speed,
+    /// On the way to an instant or a landmark, as fast as the machine goes.
+    pub seeking: bool,
 }
 
 /// How the input ended.

@@ -1,6 +1,7 @@
-//! The one table of keys: input looks a key up in it, the help and the footer print it.
+//! What a key means now. The table is in [`keys`](crate::app::keys): input looks keys up in it, help and footer print it.
 
-use crate::app::message::{Action, Step};
+use crate::app::keys::KEYS;
+use crate::app::message::Action;
 use crate::app::state::{App, View};
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
@@ -29,7 +30,7 @@ impl Key {
         }
     }
 
-    fn matches(self, event: &KeyEvent) -> bool {
+    pub(crate) fn matches(self, event: &KeyEvent) -> bool {
         let ctrl = event.modifiers.contains(KeyModifiers::CONTROL);
         let alt = event.modifiers.contains(KeyModifiers::ALT);
         match (self, event.code) {
@@ -56,18 +57,22 @@ pub enum Scope {
     Playing,
     /// While the help is shown.
     Help,
+    /// While a command or a filter is typed.
+    Prompt,
 }
 
 impl Scope {
     /// Whether the binding holds now.
     pub fn holds(self, app: &App) -> bool {
+        let views = !app.help && app.prompt.is_none();
         match self {
             Self::Anywhere => true,
-            Self::Views => !app.help,
-            Self::In(view) => !app.help && app.view == view,
-            Self::Watching => !app.help && !app.plays(),
-            Self::Playing => !app.help && app.plays(),
-            Self::Help => app.help,
+            Self::Views => views,
+            Self::In(view) => views && app.view == view,
+            Self::Watching => views && !app.plays(),
+            Self::Playing => views && app.plays(),
+            Self::Help => app.help && app.prompt.is_none(),
+            Self::Prompt => app.prompt.is_some(),
         }
     }
 
@@ -78,21 +83,30 @@ impl Scope {
             Self::Views => "In every view",
             Self::In(View::Overview) => "In the overview",
             Self::In(View::Clusters) => "In the cluster map",
+            Self::In(View::Mapping) => "In the mapping",
+            Self::In(View::Cgroups) => "In the cgroups",
+            Self::In(View::Latency) => "In the latencies",
+            Self::In(View::Flow) => "In the flow",
             Self::In(View::Allocator) => "In the allocator view",
+            Self::In(View::Doctor) => "In the doctor",
             Self::Watching => "Live and demo",
             Self::Playing => "Replay",
             Self::Help => "In this help",
+            Self::Prompt => "While typing a command or filter",
         }
     }
 
-    /// All scopes in the order of the help.
-    pub const ALL: [Self; 8] = [
+    /// All scopes with bindings, in the order of the help.
+    pub const ALL: [Self; 11] = [
         Self::Views,
         Self::Watching,
         Self::Playing,
-        Self::In(View::Overview),
         Self::In(View::Clusters),
+        Self::In(View::Mapping),
+        Self::In(View::Cgroups),
+        Self::In(View::Flow),
         Self::In(View::Allocator),
+        Self::Prompt,
         Self::Help,
         Self::Anywhere,
     ];
@@ -113,210 +127,27 @@ pub struct Binding {
     pub hint: &'static str,
 }
 
-const fn bind(
-    keys: &'static [Key],
-    scope: Scope,
-    action: Action,
-    help: &'static str,
-    hint: &'static str,
-) -> Binding {
-    Binding { keys, scope, action, help, hint }
-}
-
-use Key::{Char, Code, Ctrl};
-
-/// All keys.
-pub const KEYS: &[Binding] = &[
-    bind(&[Char('q')], Scope::Views, Action::Quit, "quit", "quit"),
-    bind(&[Ctrl('c')], Scope::Anywhere, Action::Quit, "quit", ""),
-    bind(&[Ctrl('z')], Scope::Anywhere, Action::Suspend, "suspend; `fg` brings it back", ""),
-    bind(&[Ctrl('l')], Scope::Anywhere, Action::Redraw, "draw the screen anew", ""),
-    bind(&[Char('?'), Code(KeyCode::F(1))], Scope::Views, Action::Help, "all keys", "help"),
-    bind(&[Char('h')], Scope::In(View::Overview), Action::Help, "all keys", ""),
-    bind(
-        &[Char(' ')],
-        Scope::Watching,
-        Action::Freeze,
-        "freeze the picture, collection goes on; again: go on",
-        "freeze",
-    ),
-    bind(&[Char('+'), Char('=')], Scope::Watching, Action::Plus, "longer interval between frames", ""),
-    bind(&[Char('-')], Scope::Watching, Action::Minus, "shorter interval between frames", ""),
-    bind(&[Char(' ')], Scope::Playing, Action::Freeze, "pause; again: go on", "pause"),
-    bind(&[Char('+'), Char('=')], Scope::Playing, Action::Plus, "faster", "faster"),
-    bind(&[Char('-')], Scope::Playing, Action::Minus, "slower", ""),
-    bind(&[Char('n')], Scope::Playing, Action::StepEvent, "pause and step one event", "event"),
-    bind(&[Char('.')], Scope::Playing, Action::StepBlock, "pause and step one block of events", "block"),
-    bind(&[Code(KeyCode::Tab)], Scope::Views, Action::NextView, "next view", "view"),
-    bind(&[Code(KeyCode::BackTab)], Scope::Views, Action::PreviousView, "view before", ""),
-    bind(&[Char('1')], Scope::Views, Action::Show(View::Overview), "overview", ""),
-    bind(&[Char('2')], Scope::Views, Action::Show(View::Clusters), "cluster map", ""),
-    bind(&[Char('3')], Scope::Views, Action::Show(View::Allocator), "allocator", ""),
-    bind(&[Code(KeyCode::Esc)], Scope::Views, Action::Back, "back to the overview", ""),
-    bind(
-        &[Code(KeyCode::Down), Char('j')],
-        Scope::In(View::Overview),
-        Action::Move(Step::Down),
-        "scroll cgroups down",
-        "",
-    ),
-    bind(
-        &[Code(KeyCode::Up), Char('k')],
-        Scope::In(View::Overview),
-        Action::Move(Step::Up),
-        "scroll cgroups up",
-        "",
-    ),
-    bind(
-        &[Code(KeyCode::PageDown), Ctrl('d')],
-        Scope::In(View::Overview),
-        Action::Move(Step::PageDown),
-        "ten cgroups down",
-        "",
-    ),
-    bind(
-        &[Code(KeyCode::PageUp), Ctrl('u')],
-        Scope::In(View::Overview),
-        Action::Move(Step::PageUp),
-        "ten cgroups up",
-        "",
-    ),
-    bind(
-        &[Code(KeyCode::Home), Char('g')],
-        Scope::In(View::Overview),
-        Action::Move(Step::First),
-        "first cgroup",
-        "",
-    ),
-    bind(
-        &[Code(KeyCode::End), Char('G')],
-        Scope::In(View::Overview),
-        Action::Move(Step::Last),
-        "last cgroup",
-        "",
-    ),
-    bind(
-        &[Code(KeyCode::Left), Char('h')],
-        Scope::In(View::Clusters),
-        Action::Move(Step::Left),
-        "cursor left",
-        "",
-    ),
-    bind(
-        &[Code(KeyCode::Down), Char('j')],
-        Scope::In(View::Clusters),
-        Action::Move(Step::Down),
-        "cursor down",
-        "",
-    ),
-    bind(&[Code(KeyCode::Up), Char('k')], Scope::In(View::Clusters), Action::Move(Step::Up), "cursor up", ""),
-    bind(
-        &[Code(KeyCode::Right), Char('l')],
-        Scope::In(View::Clusters),
-        Action::Move(Step::Right),
-        "cursor right",
-        "",
-    ),
-    bind(
-        &[Code(KeyCode::PageDown), Ctrl('d')],
-        Scope::In(View::Clusters),
-        Action::Move(Step::PageDown),
-        "a screen down",
-        "",
-    ),
-    bind(
-        &[Code(KeyCode::PageUp), Ctrl('u')],
-        Scope::In(View::Clusters),
-        Action::Move(Step::PageUp),
-        "a screen up",
-        "",
-    ),
-    bind(
-        &[Code(KeyCode::Home), Char('g')],
-        Scope::In(View::Clusters),
-        Action::Move(Step::First),
-        "first cluster",
-        "",
-    ),
-    bind(
-        &[Code(KeyCode::End), Char('G')],
-        Scope::In(View::Clusters),
-        Action::Move(Step::Last),
-        "last cluster",
-        "",
-    ),
-    bind(&[Char('z')], Scope::In(View::Clusters), Action::ZoomIn, "zoom in: fewer clusters a cell", "zoom"),
-    bind(&[Char('Z')], Scope::In(View::Clusters), Action::ZoomOut, "zoom out: more clusters a cell", ""),
-    bind(&[Char('d')], Scope::In(View::Clusters), Action::NextDevice, "next swap device", "device"),
-    bind(&[Char('D')], Scope::In(View::Clusters), Action::PreviousDevice, "swap device before", ""),
-    bind(
-        &[Char('c')],
-        Scope::In(View::Clusters),
-        Action::Paint,
-        "cells show: list and fill, fill, main backend, order",
-        "colour",
-    ),
-    bind(&[Char('d')], Scope::In(View::Allocator), Action::NextDevice, "next swap device", "device"),
-    bind(&[Char('D')], Scope::In(View::Allocator), Action::PreviousDevice, "swap device before", ""),
-    bind(
-        &[Code(KeyCode::Down), Char('j')],
-        Scope::In(View::Allocator),
-        Action::Move(Step::Down),
-        "scroll down",
-        "scroll",
-    ),
-    bind(
-        &[Code(KeyCode::Up), Char('k')],
-        Scope::In(View::Allocator),
-        Action::Move(Step::Up),
-        "scroll up",
-        "",
-    ),
-    bind(
-        &[Code(KeyCode::PageDown), Ctrl('d')],
-        Scope::In(View::Allocator),
-        Action::Move(Step::PageDown),
-        "ten lines down",
-        "",
-    ),
-    bind(
-        &[Code(KeyCode::PageUp), Ctrl('u')],
-        Scope::In(View::Allocator),
-        Action::Move(Step::PageUp),
-        "ten lines up",
-        "",
-    ),
-    bind(
-        &[Code(KeyCode::Home), Char('g')],
-        Scope::In(View::Allocator),
-        Action::Move(Step::First),
-        "first line",
-        "",
-    ),
-    bind(
-        &[Code(KeyCode::Esc), Char('q'), Char('?'), Char('h'), Code(KeyCode::F(1))],
-        Scope::Help,
-        Action::Back,
-        "close it",
-        "close",
-    ),
-    bind(&[Code(KeyCode::Down), Char('j')], Scope::Help, Action::Move(Step::Down), "scroll down", "scroll"),
-    bind(&[Code(KeyCode::Up), Char('k')], Scope::Help, Action::Move(Step::Up), "scroll up", ""),
-    bind(&[Code(KeyCode::PageDown)], Scope::Help, Action::Move(Step::PageDown), "half a screen down", ""),
-    bind(&[Code(KeyCode::PageUp)], Scope::Help, Action::Move(Step::PageUp), "half a screen up", ""),
-];
-
 /// What a key means now; `None` for keys without meaning and for key releases.
 pub fn action(app: &App, event: &KeyEvent) -> Option<Action> {
     if event.kind == KeyEventKind::Release {
         return None;
     }
-    KEYS.iter().find(|b| b.scope.holds(app) && b.keys.iter().any(|k| k.matches(event))).map(|b| b.action)
+    let bound = KEYS.iter().find(|b| b.scope.holds(app) && b.keys.iter().any(|k| k.matches(event)));
+    match (bound, event.code) {
+        (Some(binding), _) => Some(binding.action),
+        (None, KeyCode::Char(c))
+            if app.prompt.is_some() && !event.modifiers.contains(KeyModifiers::CONTROL) =>
+        {
+            Some(Action::Type(c))
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::prompt::{Ask, Prompt};
     use crate::app::{Origin, Playback};
     use crate::cli::Speed;
     use ratatui::layout::Size;
@@ -326,12 +157,14 @@ mod tests {
     fn situations() -> Vec<App> {
         let mut all = Vec::new();
         for view in View::ALL {
-            for help in [false, true] {
+            for (help, typing) in [(false, false), (true, false), (false, true)] {
                 for playing in [false, true] {
                     let mut app = App::new(Origin::Live, Duration::from_millis(250), None, Size::new(80, 24));
                     app.view = view;
                     app.help = help;
-                    app.frame.playback = playing.then_some(Playback { paused: false, speed: Speed::Max });
+                    app.prompt = typing.then(|| Prompt::new(Ask::Command));
+                    app.frame.playback =
+                        playing.then_some(Playback { paused: false, speed: Speed::Max, seeking: false });
                     all.push(app);
                 }
             }
@@ -385,7 +218,21 @@ mod tests {
     fn there_is_always_a_way_out() {
         for app in situations() {
             assert_eq!(action(&app, &event(Key::Ctrl('c'))), Some(Action::Quit));
-            assert!(matches!(action(&app, &event(Key::Char('q'))), Some(Action::Quit | Action::Back)));
+            let q = action(&app, &event(Key::Char('q')));
+            assert!(matches!(q, Some(Action::Quit | Action::Back | Action::Type('q'))));
+            assert!(action(&app, &event(Key::Code(KeyCode::Esc))).is_some());
+        }
+    }
+
+    #[test]
+    fn every_view_has_its_digit_and_typing_takes_every_character() {
+        for (i, view) in View::ALL.into_iter().enumerate() {
+            let digit = Key::Char(char::from(b'1' + i as u8));
+            assert_eq!(action(&situations()[0], &event(digit)), Some(Action::Show(view)));
+        }
+        let typing = situations().into_iter().find(|app| app.prompt.is_some()).unwrap();
+        for c in (' '..='~').chain("ü日".chars()) {
+            assert_eq!(action(&typing, &event(Key::Char(c))), Some(Action::Type(c)));
         }
     }
 

@@ -1,5 +1,6 @@
 //! Where the parts of the screen are, from its size alone: drawing and the keys that move over it must agree.
 
+use crate::app::state::{App, View};
 use ratatui::layout::{Rect, Size};
 
 /// Smallest terminal that is drawn on; below it only a message fits.
@@ -65,6 +66,46 @@ pub fn clusters(body: Rect) -> ClusterScreen {
         ClusterScreen { title, map, side }
     }
 }
+
+/// Parts of the cgroup view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CgroupScreen {
+    /// Head and rows.
+    pub rows: Rect,
+    /// The cgroup under the cursor.
+    pub detail: Rect,
+}
+
+/// Splits the body of the cgroup view.
+pub fn cgroups(body: Rect) -> CgroupScreen {
+    let below = 5.min(body.height / 3);
+    let rows = Rect { height: body.height - below, ..body };
+    CgroupScreen { rows, detail: Rect { y: rows.y + rows.height, height: below, ..body } }
+}
+
+/// Where the views stand in the header: all by number, with names as far as there is room; the shown one always has
+/// its name.
+pub fn tabs(app: &App) -> Vec<(View, Rect)> {
+    let room = app.size.width.saturating_sub(TABS_AFTER);
+    let name = |v: &View| v.name().len() as u16;
+    let all: u16 = View::ALL.iter().map(|v| 3 + name(v)).sum();
+    let mut x = TABS_FROM;
+    View::ALL
+        .into_iter()
+        .map(|view| {
+            let named = all <= room.saturating_sub(TABS_FROM) || view == app.view;
+            let width = 3 + if named { name(&view) } else { 0 } - u16::from(!named);
+            let tab = Rect::new(x, 0, width, 1);
+            x += width;
+            (view, tab)
+        })
+        .collect()
+}
+
+/// Columns of the header before the tabs: the tool and the source.
+pub const TABS_FROM: u16 = 14;
+/// Columns kept free behind the tabs for what is never left out: confirmed share and losses.
+const TABS_AFTER: u16 = 46;
 
 #[cfg(test)]
 mod tests {

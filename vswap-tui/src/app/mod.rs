@@ -11,17 +11,27 @@
 //! What a view needs from millions of slots was counted by the collector; what it needs from a frame's history or
 //! clusters is counted here once a frame ([`summary`]), not once a drawing.
 
+pub mod baseline;
+pub mod cgroups;
+pub mod event_filter;
 pub mod frame;
 pub mod grid;
 pub mod keymap;
+pub mod keys;
 pub mod layout;
 pub mod message;
+mod movement;
+pub mod palette;
+pub mod prompt;
 pub mod state;
 pub mod summary;
 pub mod totals;
 pub mod update;
+pub mod views;
 
 pub use frame::{End, Frame, Playback};
 pub use message::{Effect, Message};
-pub use state::{App, Origin, Paint, View};
+pub(crate) use movement::SLOTS_A_ROW;
+pub use state::{App, Origin, View};
 pub use update::update;
+pub use views::Paint;

@@ -1,12 +1,20 @@
 //! What the dashboard knows between two drawings.
 
+use crate::app::baseline::Baseline;
+use crate::app::cgroups::{CgroupState, Row};
 use crate::app::frame::{Frame, Timeline};
 use crate::app::grid::Grid;
 use crate::app::layout;
+use crate::app::prompt::Prompt;
 use crate::app::summary::Summary;
+use crate::app::views::{ClusterState, FlowState, MappingState};
+use crate::snapshot::closeup::Closeup;
+use crate::snapshot::watch::Watch;
 use crate::snapshot::{ClusterCell, DeviceView};
 use ratatui::layout::Size;
 use std::time::Duration;
+use vswap_common::Entry;
+use vswap_common::slot::CLUSTER_SLOTS;
 
 /// Where the events come from: a word in the header and which keys control time. Views do not look at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,72 +48,46 @@ pub enum View {
     Overview,
     /// The map of clusters.
     Clusters,
+    /// Slots and where they lead, one cluster at a time.
+    Mapping,
+    /// Who has how much where.
+    Cgroups,
+    /// How long pages take.
+    Latency,
+    /// From where to where, and event by event.
+    Flow,
     /// The allocator from inside: model and kernel, lists, caches, other designs.
     Allocator,
+    /// What this kernel lets be seen.
+    Doctor,
 }
 
 impl View {
     /// All views in the order of their digits.
-    pub const ALL: [Self; 3] = [Self::Overview, Self::Clusters, Self::Allocator];
+    pub const ALL: [Self; 8] = [
+        Self::Overview,
+        Self::Clusters,
+        Self::Mapping,
+        Self::Cgroups,
+        Self::Latency,
+        Self::Flow,
+        Self::Allocator,
+        Self::Doctor,
+    ];
 
     /// Name in the header.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Overview => "Overview",
             Self::Clusters => "Clusters",
+            Self::Mapping => "Mapping",
+            Self::Cgroups => "Cgroups",
+            Self::Latency => "Latency",
+            Self::Flow => "Flow",
             Self::Allocator => "Allocator",
+            Self::Doctor => "Doctor",
         }
     }
-}
-
-/// What a cell of the cluster map shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Paint {
-    /// List by colour and kind of character, fill by its value.
-    List,
-    /// Fill by colour.
-    Fill,
-    /// Backend that most slots have.
-    Backend,
-    /// Order the cluster serves.
-    Order,
-}
-
-impl Paint {
-    /// The one after it, round and round.
-    pub const fn next(self) -> Self {
-        match self {
-            Self::List => Self::Fill,
-            Self::Fill => Self::Backend,
-            Self::Backend => Self::Order,
-            Self::Order => Self::List,
-        }
-    }
-
-    /// Word in the title of the map.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::List => "list and fill",
-            Self::Fill => "fill",
-            Self::Backend => "main backend",
-            Self::Order => "order",
-        }
-    }
-}
-
-/// State of the cluster view; survives switching away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ClusterState {
-    /// Number of the shown swap device; the first one if it is not there.
-    pub dev: Option<u8>,
-    /// Index of the cluster under the cursor.
-    pub cursor: usize,
-    /// First visible row.
-    pub top: usize,
-    /// Zoom steps from "all clusters fit".
-    pub zoom: u8,
-    /// What the cells show.
-    pub paint: Paint,
 }
 
 /// The dashboard.
@@ -135,8 +117,26 @@ pub struct App {
     pub cgroup_top: usize,
     /// First visible line of the allocator view.
     pub allocator_top: usize,
-    /// Cluster view.
+    /// First visible line of the doctor.
+    pub doctor_top: usize,
+    /// Kind of latency under the cursor, by its number.
+    pub latency: usize,
+    /// Cluster view; its device is that of the mapping and the allocator too.
     pub clusters: ClusterState,
+    /// Mapping.
+    pub mapping: MappingState,
+    /// Cgroup view.
+    pub cgroups: CgroupState,
+    /// Its rows, made for the shown frame while the view is shown.
+    pub cgroup_rows: Vec<Row>,
+    /// Flow view.
+    pub flow: FlowState,
+    /// What is being typed.
+    pub prompt: Option<Prompt>,
+    /// Answer to the last command, until the next key.
+    pub notice: Option<String>,
+    /// An instant to take rates from.
+    pub baseline: Baseline,
     /// The whole recording, if its extent is known.
     pub timeline: Option<Timeline>,
 }
@@ -157,7 +157,16 @@ impl App {
             interval,
             cgroup_top: 0,
             allocator_top: 0,
-            clusters: ClusterState { dev: None, cursor: 0, top: 0, zoom: 0, paint: Paint::List },
+            doctor_top: 0,
+            latency: 0,
+            clusters: ClusterState::default(),
+            mapping: MappingState::default(),
+            cgroups: CgroupState::default(),
+            cgroup_rows: Vec::new(),
+            flow: FlowState::default(),
+            prompt: None,
+            notice: None,
+            baseline: Baseline::default(),
             timeline,
         }
     }
@@ -181,6 +190,24 @@ impl App {
     pub fn grid(&self) -> Grid {
         let body = layout::screen(self.size, self.timeline.is_some()).body;
         Grid::new(self.device_clusters().len(), layout::clusters(body).map, self.clusters.zoom)
+    }
+
+    /// What the shown view wants beyond the sums.
+    pub fn watch(&self) -> Watch {
+        let opened = self.view == View::Clusters && self.clusters.open;
+        let slots = opened || self.view == View::Mapping;
+        let slot = self.device().filter(|_| slots).map(|d| Entry::new(d.dev, self.mapping.off));
+        Watch {
+            cluster: slot.map(|s| (s.dev(), s.off() / u64::from(CLUSTER_SLOTS))),
+            slot,
+            log: (self.view == View::Flow).then(|| self.flow.filter.clone()),
+        }
+    }
+
+    /// The cluster that holds the slot under the cursor, once the collector has shown it.
+    pub fn closeup(&self) -> Option<&Closeup> {
+        let wanted = self.watch().cluster?;
+        self.frame.snapshot.closeup.as_deref().filter(|c| (c.dev, c.cluster) == wanted)
     }
 
     /// Bytes in a page of the watched kernel.

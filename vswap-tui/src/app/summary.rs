@@ -2,6 +2,7 @@
 //! clusters of the shown device by list and order.
 
 use crate::app::frame::Frame;
+use crate::snapshot::closeup::Run;
 use crate::snapshot::{ClusterCell, List, Mix, Point, Totals};
 use vswap_common::slot::ORDERS;
 
@@ -74,6 +75,8 @@ pub struct Summary {
     pub bins: Vec<Bin>,
     /// Clusters of the shown device.
     pub lists: ListCounts,
+    /// Slots of the cluster that is looked into, put together as far as they are alike.
+    pub runs: Vec<Run>,
 }
 
 impl Summary {
@@ -84,6 +87,7 @@ impl Summary {
             rates: rates(history, frame.snapshot.first_ts, frame.now),
             bins: bins(history, frame.now),
             lists: lists(clusters),
+            runs: Vec::new(),
         }
     }
 }

@@ -1,18 +1,28 @@
 //! The one place where the dashboard changes.
 
+use crate::app::event_filter;
 use crate::app::frame::Frame;
 use crate::app::grid::Grid;
 use crate::app::layout;
 use crate::app::message::{Action, Control, Effect, Message, Step};
+use crate::app::movement::{self, go};
+use crate::app::palette;
+use crate::app::prompt::{Ask, Prompt};
 use crate::app::state::{App, View};
 use crate::app::summary::Summary;
+use crate::app::{cgroups, summary};
 use crate::cli::Speed;
+use ratatui::layout::Position;
 use std::time::Duration;
+use vswap_common::Entry;
+use vswap_common::slot::CLUSTER_SLOTS;
 
 /// Intervals the keys walk through, in milliseconds; an odd one from the command line joins at its neighbour.
 const INTERVALS: [u64; 8] = [50, 100, 250, 500, 1000, 2000, 5000, 10_000];
 /// Speeds the keys walk through; the fastest is "as fast as the machine goes".
 const SPEEDS: [f64; 10] = [0.01, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 100.0, 1000.0];
+/// Slots followed that can be gone back to.
+const BACK: usize = 64;
 
 /// Applies a message; what the event loop has to do about it comes back.
 pub fn update(app: &mut App, message: Message) -> Option<Effect> {
@@ -30,7 +40,20 @@ pub fn update(app: &mut App, message: Message) -> Option<Effect> {
             keep_in_range(app);
             None
         }
-        Message::Do(action) => act(app, action),
+        Message::Do(action) => {
+            app.notice = None;
+            let effect = act(app, action);
+            refresh(app);
+            effect
+        }
+        Message::Mouse(x, y, scrolled) => {
+            mouse(app, Position::new(x, y), scrolled);
+            None
+        }
+        Message::Told(text) => {
+            app.notice = Some(text);
+            None
+        }
     }
 }
 
@@ -39,37 +62,95 @@ fn act(app: &mut App, action: Action) -> Option<Effect> {
         Action::Quit => return Some(Effect::Quit),
         Action::Suspend => return Some(Effect::Suspend),
         Action::Redraw => return Some(Effect::Redraw),
+        Action::Save => return Some(Effect::Save(None)),
         Action::Help => {
             app.help = !app.help;
             app.help_top = 0;
         }
-        Action::Back if app.help => app.help = false,
-        Action::Back => app.view = View::Overview,
+        Action::Back => back(app),
         Action::NextView | Action::PreviousView => {
             let at = View::ALL.iter().position(|v| *v == app.view).unwrap_or(0);
             let by = if action == Action::NextView { 1 } else { View::ALL.len() - 1 };
             app.view = View::ALL[(at + by) % View::ALL.len()];
         }
         Action::Show(view) => app.view = view,
-        Action::Move(step) => travel(app, step),
+        Action::Move(step) => movement::travel(app, step),
         Action::Freeze => return freeze(app),
+        Action::Plus if app.view == View::Clusters => zoom(app, 1),
+        Action::Minus if app.view == View::Clusters => zoom(app, -1),
         Action::Plus => return tempo(app, 1),
         Action::Minus => return tempo(app, -1),
+        // An interval grows when things get slower, a speed shrinks.
+        Action::Slower(slower) => return tempo(app, if slower == app.plays() { -1 } else { 1 }),
         Action::StepEvent => return Some(Effect::Pump(Control::StepEvent)),
         Action::StepBlock => return Some(Effect::Pump(Control::StepBlock)),
+        Action::StepSecond => return Some(Effect::Pump(Control::StepTime(1_000_000_000))),
+        Action::Skip(by) => return skip(app, by),
+        Action::Restart => return Some(Effect::Pump(Control::Seek(0))),
+        Action::Find(landmark) => return Some(Effect::Pump(Control::Find(landmark))),
         Action::NextDevice => switch_device(app, 1),
         Action::PreviousDevice => switch_device(app, -1),
         Action::ZoomIn => zoom(app, 1),
         Action::ZoomOut => zoom(app, -1),
         Action::Paint => app.clusters.paint = app.clusters.paint.next(),
+        Action::Open => open(app),
+        Action::Return => {
+            if let Some((dev, off)) = app.mapping.back.pop() {
+                jump(app, dev, off);
+            }
+        }
+        Action::Map => {
+            app.clusters.open = false;
+            app.view = View::Clusters;
+            go(app, app.mapping.off);
+        }
+        Action::Sort => app.cgroups.sort = app.cgroups.sort.next(),
+        Action::Reverse => app.cgroups.reverse = !app.cgroups.reverse,
+        Action::Tree => app.cgroups.tree = !app.cgroups.tree,
+        Action::FoldAll => fold_all(app),
+        Action::Ask(ask) => ask_for(app, ask),
+        Action::Type(c) => {
+            if let Some(prompt) = &mut app.prompt {
+                prompt.push(c);
+            }
+        }
+        Action::Erase => {
+            if let Some(prompt) = &mut app.prompt
+                && prompt.text.pop().is_none()
+            {
+                app.prompt = None;
+            }
+        }
+        Action::EraseAll => {
+            if let Some(prompt) = &mut app.prompt {
+                prompt.text.clear();
+            }
+        }
+        Action::Complete => {
+            if let Some(mut prompt) = app.prompt.take() {
+                prompt.complete(&palette::candidates(app, &prompt));
+                app.prompt = Some(prompt);
+            }
+        }
+        Action::Accept => return accept(app),
     }
     None
 }
 
 fn show(app: &mut App, frame: Frame) {
+    app.baseline.note(&frame);
     app.frame = frame;
     app.summary = Summary::new(&app.frame, app.device_clusters());
+    refresh(app);
     keep_in_range(app);
+}
+
+/// Makes anew what is made for the shown view only.
+fn refresh(app: &mut App) {
+    if app.view == View::Cgroups {
+        app.cgroup_rows = cgroups::rows(&app.cgroups, &app.frame, &app.baseline, app.page_size());
+    }
+    app.summary.runs = app.closeup().map(crate::snapshot::closeup::Closeup::runs).unwrap_or_default();
 }
 
 /// Cursor and scroll positions outlive the data and the terminal size they were set for.
@@ -78,7 +159,138 @@ fn keep_in_range(app: &mut App) {
     app.clusters.cursor = app.clusters.cursor.min(clusters.saturating_sub(1));
     app.clusters.zoom = app.clusters.zoom.min(max_zoom(app));
     app.clusters.top = app.grid().top_for(app.clusters.cursor, app.clusters.top);
+    app.mapping.off = app.mapping.off.min(movement::last_slot(app));
     app.cgroup_top = app.cgroup_top.min(app.frame.snapshot.memcgs.len().saturating_sub(1));
+    app.cgroups.cursor = app.cgroups.cursor.min(app.cgroup_rows.len().saturating_sub(1));
+    movement::keep_row_visible(app);
+}
+
+/// Out of the innermost thing: prompt, help, opened cluster, filter, view.
+fn back(app: &mut App) {
+    if app.prompt.take().is_some() {
+        return;
+    }
+    if std::mem::take(&mut app.help) {
+        return;
+    }
+    match app.view {
+        View::Clusters if app.clusters.open => app.clusters.open = false,
+        View::Cgroups if !app.cgroups.filter.is_empty() => app.cgroups.filter.clear(),
+        View::Flow if !app.flow.text.is_empty() => app.flow = crate::app::views::FlowState::default(),
+        _ => app.view = View::Overview,
+    }
+}
+
+fn open(app: &mut App) {
+    match app.view {
+        View::Clusters if app.clusters.open => app.view = View::Mapping,
+        View::Clusters => {
+            let base = app.clusters.cursor as u64 * u64::from(CLUSTER_SLOTS);
+            // Coming back to the same cluster finds the slot that was looked at.
+            if app.mapping.off / u64::from(CLUSTER_SLOTS) != app.clusters.cursor as u64 {
+                app.mapping.off = base;
+            }
+            app.clusters.open = !app.device_clusters().is_empty();
+        }
+        View::Mapping => {
+            let here = app.device().map(|d| (d.dev, app.mapping.off));
+            let to = app.closeup().and_then(|c| c.at(app.mapping.off)?.phys).map(Entry);
+            if let (Some(here), Some(to)) = (here, to) {
+                app.mapping.back.push(here);
+                if app.mapping.back.len() > BACK {
+                    app.mapping.back.remove(0);
+                }
+                jump(app, to.dev(), to.off());
+            } else {
+                app.notice = Some("this slot is its own physical slot: nothing to follow".into());
+            }
+        }
+        View::Cgroups => {
+            if let Some(row) = app.cgroup_rows.get(app.cgroups.cursor).filter(|r| r.below > 0)
+                && !app.cgroups.folded.remove(&row.path)
+            {
+                app.cgroups.folded.insert(row.path.clone());
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Folds what is below the top rows, or unfolds everything if anything is folded.
+fn fold_all(app: &mut App) {
+    if app.cgroups.folded.is_empty() {
+        let tops = app.cgroup_rows.iter().filter(|r| r.depth == 0 && r.below > 0);
+        app.cgroups.folded = tops.map(|r| r.path.clone()).collect();
+    } else {
+        app.cgroups.folded.clear();
+    }
+    app.cgroups.cursor = 0;
+    app.cgroups.top = 0;
+}
+
+fn ask_for(app: &mut App, ask: Ask) {
+    let mut prompt = Prompt::new(ask);
+    if ask == Ask::Filter {
+        prompt.text = match app.view {
+            View::Cgroups => app.cgroups.filter.clone(),
+            View::Flow => app.flow.text.clone(),
+            _ => String::new(),
+        };
+    }
+    app.prompt = Some(prompt);
+}
+
+fn accept(app: &mut App) -> Option<Effect> {
+    let prompt = app.prompt.take()?;
+    let done = match prompt.ask {
+        Ask::Command => palette::run(app, &prompt.text),
+        Ask::Filter => set_filter(app, prompt.text.trim()).map(|()| None),
+        Ask::Slot => jump_to(app, prompt.text.trim()).map(|()| None),
+    };
+    done.unwrap_or_else(|why| {
+        app.notice = Some(why);
+        None
+    })
+}
+
+/// Shows only what fits, in the shown view.
+pub(super) fn set_filter(app: &mut App, text: &str) -> Result<(), String> {
+    match app.view {
+        View::Cgroups => {
+            app.cgroups.filter = text.to_owned();
+            (app.cgroups.cursor, app.cgroups.top) = (0, 0);
+        }
+        View::Flow => {
+            let filter = event_filter::parse(text, &app.frame.snapshot.memcgs)?;
+            app.flow = crate::app::views::FlowState { text: text.to_owned(), filter, up: 0 };
+        }
+        _ => return Err("a filter is for the cgroups (4) and the flow (6)".into()),
+    }
+    Ok(())
+}
+
+/// Puts the cursor on the slot that was typed.
+pub(super) fn jump_to(app: &mut App, text: &str) -> Result<(), String> {
+    let (dev, off) =
+        event_filter::slot(text).ok_or(format!("'{text}' is no slot: OFFSET or DEVICE:OFFSET"))?;
+    let dev = dev.or(app.device().map(|d| d.dev)).ok_or("no swap device is known")?;
+    if !app.frame.snapshot.devices.iter().any(|d| d.dev == dev) {
+        return Err(format!("there is no device {dev}"));
+    }
+    jump(app, dev, off);
+    if app.mapping.off == off {
+        Ok(())
+    } else {
+        Err(format!("device {dev} ends at slot {}", app.mapping.off))
+    }
+}
+
+fn jump(app: &mut App, dev: u8, off: u64) {
+    if app.device().is_none_or(|d| d.dev != dev) {
+        choose_device(app, dev);
+    }
+    app.view = View::Mapping;
+    go(app, off);
 }
 
 /// Time stands still in a replay; elsewhere only the picture does, because the kernel does not wait.
@@ -109,13 +321,26 @@ fn tempo(app: &mut App, by: isize) -> Option<Effect> {
                 None => return None,
             },
         };
-        app.frame.playback = Some(crate::app::Playback { speed, ..playback });
-        return Some(Effect::Pump(Control::Speed(speed)));
+        return Some(set_speed(app, speed));
     }
     let steps = INTERVALS.map(|ms| ms as f64);
     let ms = walk(&steps, app.interval.as_secs_f64() * 1e3, by)?;
-    app.interval = Duration::from_millis(ms as u64);
-    Some(Effect::Pump(Control::Interval(app.interval)))
+    Some(set_interval(app, Duration::from_millis(ms as u64)))
+}
+
+/// Time runs at this speed from now on.
+pub(super) fn set_speed(app: &mut App, speed: Speed) -> Effect {
+    if let Some(playback) = &mut app.frame.playback {
+        playback.speed = speed;
+    }
+    Effect::Pump(Control::Speed(speed))
+}
+
+/// Frames come this often from now on.
+pub(super) fn set_interval(app: &mut App, interval: Duration) -> Effect {
+    app.interval = interval;
+    app.notice = Some(format!("a frame every {}", humantime::format_duration(interval)));
+    Effect::Pump(Control::Interval(interval))
 }
 
 /// The next step above or below `at`; `None` at the end.
@@ -128,53 +353,11 @@ fn walk(steps: &[f64], at: f64, by: isize) -> Option<f64> {
     }
 }
 
-fn travel(app: &mut App, step: Step) {
-    if app.help {
-        app.help_top = scroll(app.help_top, step, usize::from(app.size.height / 2), usize::MAX);
-        return;
-    }
-    match app.view {
-        View::Overview => {
-            let last = app.frame.snapshot.memcgs.len().saturating_sub(1);
-            app.cgroup_top = scroll(app.cgroup_top, step, 10, last);
-        }
-        View::Allocator => app.allocator_top = scroll(app.allocator_top, step, 10, 1000),
-        View::Clusters => {
-            let grid = app.grid();
-            app.clusters.cursor = moved(&grid, app.clusters.cursor, step);
-            app.clusters.top = grid.top_for(app.clusters.cursor, app.clusters.top);
-        }
-    }
-}
-
-fn scroll(top: usize, step: Step, page: usize, last: usize) -> usize {
-    match step {
-        Step::Up => top.saturating_sub(1),
-        Step::Down => top.saturating_add(1).min(last),
-        Step::PageUp => top.saturating_sub(page),
-        Step::PageDown => top.saturating_add(page).min(last),
-        Step::First => 0,
-        // Help does not know its last line here; drawing stops it at the end.
-        Step::Last => last.min(1000),
-        Step::Left | Step::Right => top,
-    }
-}
-
-fn moved(grid: &Grid, cursor: usize, step: Step) -> usize {
-    let last = grid.clusters.saturating_sub(1);
-    let row = grid.per_cell * grid.columns;
-    let back = |by: usize| cursor.checked_sub(by).unwrap_or(cursor % row.max(1));
-    let on = |by: usize| if cursor + by <= last { cursor + by } else { last };
-    match step {
-        Step::Left => cursor.saturating_sub(grid.per_cell),
-        Step::Right => on(grid.per_cell),
-        Step::Up => back(row),
-        Step::Down => on(row),
-        Step::PageUp => back(row * grid.visible),
-        Step::PageDown => on(row * grid.visible),
-        Step::First => 0,
-        Step::Last => last,
-    }
+fn skip(app: &App, by: i8) -> Option<Effect> {
+    let timeline = app.timeline.as_ref()?;
+    let part = timeline.end.saturating_sub(timeline.start) / 20 * u64::from(by.unsigned_abs());
+    let to = if by < 0 { app.frame.now.saturating_sub(part) } else { app.frame.now.saturating_add(part) };
+    Some(Effect::Pump(Control::Seek(to.clamp(timeline.start, timeline.end))))
 }
 
 fn switch_device(app: &mut App, by: isize) {
@@ -182,9 +365,15 @@ fn switch_device(app: &mut App, by: isize) {
     let Some(shown) = app.device().map(|d| d.dev) else { return };
     let at = devices.iter().position(|d| *d == shown).unwrap_or(0) as isize;
     let next = (at + by).rem_euclid(devices.len() as isize) as usize;
-    app.clusters.dev = Some(devices[next]);
+    choose_device(app, devices[next]);
+}
+
+/// Cluster map, mapping and allocator show this device from now on.
+pub(super) fn choose_device(app: &mut App, dev: u8) {
+    app.clusters.dev = Some(dev);
     (app.clusters.cursor, app.clusters.top, app.clusters.zoom) = (0, 0, 0);
-    app.summary.lists = crate::app::summary::lists(app.device_clusters());
+    app.mapping.off = 0;
+    app.summary.lists = summary::lists(app.device_clusters());
     keep_in_range(app);
 }
 
@@ -193,9 +382,42 @@ fn max_zoom(app: &App) -> u8 {
     Grid::max_zoom(app.device_clusters().len(), layout::clusters(body).map)
 }
 
-fn zoom(app: &mut App, by: i8) {
+/// Smaller or larger cells.
+pub(super) fn zoom(app: &mut App, by: i8) {
     app.clusters.zoom = app.clusters.zoom.saturating_add_signed(by).min(max_zoom(app));
     keep_in_range(app);
+}
+
+/// The wheel scrolls; a click chooses a view in the header or a cluster in the map.
+fn mouse(app: &mut App, at: Position, scrolled: Option<i8>) {
+    if app.prompt.is_some() {
+        return;
+    }
+    if let Some(lines) = scrolled {
+        let step = if lines < 0 { Step::Up } else { Step::Down };
+        (0..lines.unsigned_abs()).for_each(|_| movement::travel(app, step));
+        return;
+    }
+    if app.help {
+        return;
+    }
+    if at.y == 0
+        && let Some((view, _)) = layout::tabs(app).into_iter().find(|(_, tab)| tab.contains(at))
+    {
+        app.view = view;
+        return refresh(app);
+    }
+    let map = layout::clusters(layout::screen(app.size, app.timeline.is_some()).body).map;
+    if app.view == View::Clusters && !app.clusters.open && map.contains(at) {
+        let grid = app.grid();
+        let row = grid.top_for(app.clusters.cursor, app.clusters.top) + usize::from(at.y - map.y);
+        if let Some(column) = (at.x - map.x).checked_sub(layout::LABEL) {
+            let cell = grid.cell(row, usize::from(column));
+            if usize::from(column) < grid.columns && !cell.is_empty() {
+                app.clusters.cursor = cell.start;
+            }
+        }
+    }
 }
 
 #[cfg(test)]

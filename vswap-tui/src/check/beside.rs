@@ -17,6 +17,8 @@ pub struct Beside {
     checker: Result<Box<Checker>, String>,
     /// The load under other designs.
     designs: Option<Comparison>,
+    /// Which these are, for a new beginning.
+    chosen: Vec<Design>,
 }
 
 /// The model at one instant, immutable.
@@ -44,7 +46,7 @@ pub struct CpuCaches {
 impl Beside {
     /// Nothing yet; `why_not` is shown where the model would be.
     pub const fn new(why_not: String) -> Self {
-        Self { checker: Err(why_not), designs: None }
+        Self { checker: Err(why_not), designs: None, chosen: Vec::new() }
     }
 
     /// The model, if it knows the allocator of the recorded kernel.
@@ -59,7 +61,25 @@ impl Beside {
     pub fn with_designs(mut self, header: &Header, designs: &[Design]) -> Self {
         let any = !designs.is_empty() && super::knows(header).is_ok();
         self.designs = any.then(|| Comparison::new(header, designs));
+        self.chosen = designs.to_vec();
         self
+    }
+
+    /// Begins anew with the same parts: the events come from the first one again.
+    #[must_use]
+    pub fn restarted(mut self, header: &Header) -> Self {
+        let chosen = std::mem::take(&mut self.chosen);
+        let any = self.designs.is_some();
+        let mut fresh = Self::new(self.checker.as_ref().err().cloned().unwrap_or_default());
+        if self.checker.is_ok() {
+            fresh = fresh.with_model(header);
+        }
+        if any { fresh.with_designs(header, &chosen) } else { fresh }
+    }
+
+    /// Requests so far in which model and kernel differ; the number only grows.
+    pub fn misses(&self) -> u64 {
+        self.checker.as_ref().map_or(0, |checker| checker.misses())
     }
 
     /// Takes in one event.

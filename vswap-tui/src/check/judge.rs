@@ -13,6 +13,12 @@ use vswap_common::Entry;
 const SHOWN: usize = 8;
 
 impl Checker {
+    /// Requests in which model and kernel took different slots or ways.
+    pub(super) fn misses(&self) -> u64 {
+        let r = &self.result;
+        r.allocations - r.agreed + (r.paths.compared - r.paths.agreed)
+    }
+
     /// Holds the outcome of a request against the kernel's. The model's steps are those of the request.
     pub(super) fn judge(
         &mut self,

@@ -10,6 +10,7 @@ use super::cluster::Word;
 use super::finding::Clash;
 use super::slot_map::Samples;
 use crate::decode::Event;
+use crate::snapshot::latency::Offender;
 use crate::snapshot::why::Outcome;
 use crate::snapshot::{Backend, Fault, LatencyKind, List};
 use vswap_common::{Kind, flags};
@@ -48,7 +49,7 @@ impl Collector {
             Kind::LoadZswap => {
                 // The state changed with the `ZswapFree` inside the load; here the folio is unlocked already.
                 self.totals.zswpin += pages;
-                self.latencies.record(LatencyKind::LoadZswap, e.arg);
+                self.timed(LatencyKind::LoadZswap, e.arg, e);
             }
             Kind::LoadZero => self.load_zero(e),
             Kind::LoadPhys => self.load_phys(e),
@@ -79,6 +80,34 @@ impl Collector {
             Kind::ScanCandidate | Kind::SwapOffBegin => {}
             Kind::ScanEnd => self.scan_end(e),
             Kind::Shrink => self.causes.shrink(e),
+        }
+        self.attribute(e);
+    }
+
+    /// Counts the pages an event moves for their owner: out, in, or written back by zswap.
+    #[inline]
+    fn attribute(&mut self, e: &Event) {
+        let count: fn(&mut super::memcg::Row) -> &mut u64 = match e.kind {
+            Kind::Write if e.writeback() => |row| &mut row.written_back,
+            Kind::Zero | Kind::ZswapStore | Kind::Write => |row| &mut row.out,
+            Kind::LoadZswap | Kind::LoadZero | Kind::LoadPhys => |row| &mut row.into,
+            _ => return,
+        };
+        let owner = self.owner(e);
+        *count(self.map.sums.memcgs.row_mut(owner)) += u64::from(e.nr);
+    }
+
+    /// Owner of the event's slots: what it read itself, else what the map knows.
+    fn owner(&self, e: &Event) -> u16 {
+        if e.has_memcg() { e.memcg } else { self.map.owner(e.entry) }
+    }
+
+    /// Adds a sample that this event ends.
+    #[inline]
+    fn timed(&mut self, kind: LatencyKind, ns: u64, e: &Event) {
+        if self.latencies.record(kind, ns) {
+            let owner = self.owner(e);
+            self.latencies.blame(Offender::of(kind, ns, e, owner));
         }
     }
 
@@ -203,7 +232,7 @@ impl Collector {
     fn zswap_store(&mut self, e: &Event) {
         self.totals.zswpout += u64::from(e.nr);
         self.causes.writeout(e, Outcome::Zswap);
-        self.latencies.record(LatencyKind::StoreZswap, e.arg);
+        self.timed(LatencyKind::StoreZswap, e.arg, e);
         // Lengths of the pages of a large folio came one by one before.
         self.in_zswap(e, e.nr == 1);
     }
@@ -244,7 +273,7 @@ impl Collector {
     /// Swap-in filled with zeroes; the zero flag stays. Teaches something only about a slot of unknown place.
     fn load_zero(&mut self, e: &Event) {
         self.totals.swpin_zero += u64::from(e.nr);
-        self.latencies.record(LatencyKind::LoadZero, e.arg);
+        self.timed(LatencyKind::LoadZero, e.arg, e);
         if self.recent_frees.freed_since(e.ts.saturating_sub(e.arg), e.entry, e.nr) {
             return;
         }
@@ -302,7 +331,7 @@ impl Collector {
         let took = self.writes.end(e.entry, e.ts);
         if !e.failed() {
             if let Some(ns) = took {
-                self.latencies.record(LatencyKind::WritePhys, ns);
+                self.timed(LatencyKind::WritePhys, ns, e);
             }
             return;
         }
@@ -325,7 +354,7 @@ impl Collector {
             self.totals.pswpin += u64::from(e.nr);
         }
         if let Some(ns) = took {
-            self.latencies.record(LatencyKind::LoadPhys, ns);
+            self.timed(LatencyKind::LoadPhys, ns, e);
         }
     }
 

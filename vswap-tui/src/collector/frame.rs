@@ -30,6 +30,16 @@ impl Collector {
         self.last_ts
     }
 
+    /// Time of the first event, ns.
+    pub fn started(&self) -> u64 {
+        self.first_ts
+    }
+
+    /// Events taken in.
+    pub fn taken(&self) -> u64 {
+        self.events
+    }
+
     /// Slots in use.
     pub fn used(&self) -> u64 {
         self.map.mix().iter().sum()
@@ -59,6 +69,8 @@ impl Collector {
             scan: self.scanning.view(),
             latency: self.latencies.dump(),
             causes: self.causes.dump(self.map.sums.memcgs.causes()),
+            worst: self.latencies.worst(),
+            memcgs: self.map.sums.memcgs.dump(),
             reads: self.reads.dump(),
             writes: self.writes.dump(),
             freed: self.recent_frees.dump(),
@@ -89,14 +101,20 @@ impl Collector {
         (new.lost_in_gaps, new.lost_by_hooks) = (state.lost_in_gaps, state.lost_by_hooks);
         new.found = Found::restore(&state.findings, &state.described);
         new.scanning.restore(state.scan);
-        new.latencies.restore(&state.latency);
+        new.latencies.restore(&state.latency, &state.worst);
         new.causes.restore(&state.causes);
         new.map.sums.memcgs.restore_causes(&state.causes.memcgs);
+        new.map.sums.memcgs.restore(&state.memcgs);
         new.reads.restore(&state.reads);
         new.writes.restore(&state.writes);
         new.recent_frees.restore(&state.freed);
         new.history.restore(history, state.ts, &state.totals, state.events);
         new
+    }
+
+    /// Takes over what a frame does not have of the time before: percentiles over time.
+    pub fn remember(&mut self, before: &Self) {
+        self.latencies.remember(&before.latencies, self.last_ts);
     }
 
     /// Takes in a record of a key frame's slots; false if it is none.

@@ -37,6 +37,11 @@ impl History {
         self.open_end.is_none_or(|end| ts >= end)
     }
 
+    /// End of the open interval; 0 before the first event.
+    pub(super) fn end(&self) -> u64 {
+        self.open_end.unwrap_or(0)
+    }
+
     /// Closes every interval that ended at or before `ts`. The first gets what happened since the last point, the
     /// idle ones after it nothing; more idle ones than the ring holds are not even made.
     pub(super) fn close(&mut self, ts: u64, mix: Mix, totals: &Totals, events: u64) {

@@ -1,12 +1,13 @@
 //! Slots by owner: one row per kernel-private memcg id.
 
-use crate::meta::CgroupInfo;
+use crate::meta::{CgroupInfo, CgroupUse};
 use crate::snapshot::{MemcgView, Mix};
+use crate::trace::keyframe::KeyMemcg;
 use std::sync::Arc;
 use vswap_common::why::WRITEBACKS;
 
 /// Cgroups a snapshot shows at most; the rest have fewer slots than all of these.
-const SHOWN: usize = 512;
+const SHOWN: usize = 1024;
 
 /// What one owner has in swap.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +20,16 @@ pub(super) struct Row {
     pub(super) writebacks: [u64; WRITEBACKS],
     /// Pages read from the device after that.
     pub(super) refaults: u64,
+    /// Pages moved out to zero, zswap or the device, without writeback.
+    pub(super) out: u64,
+    /// Pages served to swap-ins.
+    pub(super) into: u64,
+    /// Pages that zswap wrote back to a device.
+    pub(super) written_back: u64,
+    /// What the kernel's files say.
+    usage: Option<CgroupUse>,
+    /// Slots of it and all below it when `usage` was told.
+    charged_then: u64,
     /// Where the id is mounted; the kernel reuses ids, so this can change.
     path: Option<Arc<str>>,
 }
@@ -65,6 +76,51 @@ impl Memcgs {
         self.rows.get(usize::from(id))?.path.as_deref()
     }
 
+    /// Path of an id, to be kept.
+    pub(super) fn shared_path(&self, id: u16) -> Option<&Arc<str>> {
+        self.rows.get(usize::from(id))?.path.as_ref()
+    }
+
+    /// Learns what the kernel's files say of an id.
+    pub(super) fn note_use(&mut self, usage: &CgroupUse) {
+        let below = self.path(usage.id).map_or(0, |path| self.slots_below(path));
+        let row = self.row_mut(usage.id);
+        row.usage = Some(usage.clone());
+        row.charged_then = below;
+    }
+
+    /// Slots of the cgroup at `path` and of all below it.
+    fn slots_below(&self, path: &str) -> u64 {
+        let inside = |p: &str| {
+            path == "/" || p.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let rows = self.rows.iter().filter(|row| row.path.as_deref().is_some_and(inside));
+        rows.map(|row| row.mix.iter().sum::<u64>()).sum()
+    }
+
+    /// What a key frame has of each owner: all but its slots, which come one by one.
+    pub(super) fn dump(&self) -> Vec<KeyMemcg> {
+        let key = |(id, row): (usize, &Row)| KeyMemcg {
+            id: id as u16,
+            out: row.out,
+            into: row.into,
+            written_back: row.written_back,
+            usage: row.usage.clone(),
+            charged_then: row.charged_then,
+        };
+        let told = |k: &KeyMemcg| k.out + k.into + k.written_back > 0 || k.usage.is_some();
+        self.rows.iter().enumerate().map(key).filter(told).collect()
+    }
+
+    /// Takes over what [`Memcgs::dump`] gave.
+    pub(super) fn restore(&mut self, keys: &[KeyMemcg]) {
+        for key in keys {
+            let row = self.row_mut(key.id);
+            (row.out, row.into, row.written_back) = (key.out, key.into, key.written_back);
+            (row.usage, row.charged_then) = (key.usage.clone(), key.charged_then);
+        }
+    }
+
     /// Owners with slots, most first; equal ones by id so that rows do not jump on the screen.
     pub(super) fn view(&self) -> Vec<MemcgView> {
         let mut by_slots: Vec<(u64, u16)> = self
@@ -83,7 +139,12 @@ impl Memcgs {
         let row = &self.rows[usize::from(id)];
         MemcgView {
             id,
-            path: row.path.as_deref().map_or_else(|| format!("#{id}"), str::to_owned),
+            path: row.path.clone().unwrap_or_else(|| format!("#{id}").into()),
+            out: row.out,
+            into: row.into,
+            written_back: row.written_back,
+            usage: row.usage.clone(),
+            charged_then: row.charged_then,
             slots,
             mix: row.mix,
             // Without the virtual layer every slot in use is charged (`__mem_cgroup_try_charge_swap`).
@@ -111,10 +172,20 @@ mod tests {
         m.row_mut(9).mix = [0, 0, 0, 0, 5];
         m.name(&info(3, "/idle"));
         let v = m.view();
-        assert_eq!(
-            v.iter().map(|r| (r.path.as_str(), r.slots)).collect::<Vec<_>>(),
-            [("#9", 5), ("/web", 3)]
-        );
+        assert_eq!(v.iter().map(|r| (&*r.path, r.slots)).collect::<Vec<_>>(), [("#9", 5), ("/web", 3)]);
+    }
+
+    #[test]
+    fn use_is_held_against_the_slots_of_the_subtree_at_that_moment() {
+        let mut m = Memcgs::default();
+        for (id, path, slots) in [(1, "/a", 5), (2, "/a/b", 7), (3, "/ab", 100)] {
+            m.name(&info(id, path));
+            m.row_mut(id).mix[1] = slots;
+        }
+        m.note_use(&CgroupUse { id: 1, swap: Some(12 * 4096), ..CgroupUse::default() });
+        m.row_mut(2).mix[1] = 9;
+        let a = m.view().into_iter().find(|r| r.id == 1).unwrap();
+        assert_eq!((a.charged_then, a.slots, a.usage.unwrap().swap), (12, 5, Some(49_152)));
     }
 
     #[test]

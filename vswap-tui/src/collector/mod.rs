@@ -17,12 +17,14 @@ mod device;
 mod finding;
 mod frame;
 mod history;
+pub mod journal;
 mod latency;
 mod memcg;
 mod opening;
 pub(crate) mod recent;
 mod scan;
 mod slot_map;
+mod spans;
 
 use crate::kernel::hooks::RESERVES;
 use crate::meta::{Header, HookState, HookTotals, Update};
@@ -86,6 +88,8 @@ pub struct Collector {
     memcgs: Vec<MemcgView>,
     /// Events when `memcgs` was made; with no event since it still holds.
     memcgs_at: Option<u64>,
+    /// Device and cluster that snapshots show slot by slot.
+    closeup: Option<(u8, u64)>,
     events: u64,
     first_ts: u64,
     last_ts: u64,
@@ -120,6 +124,7 @@ impl Collector {
             hooks: Vec::new(),
             memcgs: Vec::new(),
             memcgs_at: None,
+            closeup: None,
             events: 0,
             first_ts: 0,
             last_ts: 0,
@@ -141,6 +146,9 @@ impl Collector {
     /// Takes in news about devices, cgroups and the hooks' counters.
     pub fn update(&mut self, update: &Update) {
         self.name(update);
+        for usage in &update.usage {
+            self.map.sums.memcgs.note_use(usage);
+        }
         if update.hooks.is_empty() {
             return;
         }
@@ -183,6 +191,10 @@ impl Collector {
             memcgs: self.memcgs.clone(),
             totals: self.totals,
             latency: self.latencies.percentiles(),
+            latencies: self.latencies.detail(),
+            closeup: self.closeup.and_then(|(dev, index)| {
+                self.map.closeup(dev, index, self.last_ts / 1_000_000).map(Arc::new)
+            }),
             transitions: self.map.sums.transitions,
             why: self.causes.view(),
             losses,
@@ -192,6 +204,16 @@ impl Collector {
             hooks: self.hooks.clone(),
             history: self.history.share(),
         }
+    }
+
+    /// Events so far that contradict the state of a slot.
+    pub const fn contradictions(&self) -> u64 {
+        self.losses.contradictions
+    }
+
+    /// Chooses the device and cluster that snapshots show slot by slot.
+    pub const fn look_into(&mut self, cluster: Option<(u8, u64)>) {
+        self.closeup = cluster;
     }
 
     /// Slots in use, sorted by device and offset.
@@ -206,6 +228,7 @@ impl Collector {
             if self.events == 0 {
                 self.first_ts = ts;
             }
+            self.latencies.close(self.history.end());
             self.history.close(ts, self.map.mix(), &self.totals, self.events);
         }
         self.last_ts = self.last_ts.max(ts);

@@ -11,7 +11,10 @@ use super::device::{Device, Meta, NEAR};
 use super::latency::Latencies;
 use super::memcg::{Memcgs, Row};
 use crate::decode::Event;
+use crate::snapshot::closeup::{Closeup, SlotView};
+use crate::snapshot::latency::Offender;
 use crate::snapshot::{Backend, DeviceView, LatencyKind, Mix};
+use std::sync::Arc;
 use vswap_common::slot::MAX_DEVICES;
 use vswap_common::{Entry, Kind};
 
@@ -97,6 +100,7 @@ impl SlotMap {
             sums: &mut self.sums,
             comes_into_use: e.kind == Kind::Alloc,
         };
+        let mut flipped = false;
         // Slots of one folio mostly change alike: count equal changes, book them once.
         let (mut from, mut to, mut alike) = (Word::UNKNOWN, Word::UNKNOWN, 0u16);
         for slot in first..end {
@@ -110,6 +114,10 @@ impl SlotMap {
                 (from, to, alike) = (old, new, 0);
             }
             alike += 1;
+            if old.used() != new.used() {
+                tally.meta.spans.set(slot, new.used());
+                flipped = true;
+            }
             let (was, is) = (old.backend(), new.backend());
             if was == is {
                 cluster.words_mut()[slot] = new;
@@ -118,7 +126,15 @@ impl SlotMap {
             if was == Backend::Zswap
                 && let Some(stay) = cluster.residence(slot, ms)
             {
-                samples.latencies.record(LatencyKind::InZswap, stay * NS_PER_MS);
+                let ns = stay * NS_PER_MS;
+                if samples.latencies.record(LatencyKind::InZswap, ns) {
+                    let off = off - first as u64 + slot as u64;
+                    samples.latencies.blame(Offender {
+                        off,
+                        nr: 1,
+                        ..Offender::of(LatencyKind::InZswap, ns, e, old.memcg())
+                    });
+                }
                 samples.causes.stay(e, stay);
             }
             cluster.words_mut()[slot] = new;
@@ -133,6 +149,9 @@ impl SlotMap {
             }
         }
         tally.book(from, to, alike);
+        if flipped {
+            device.clusters.note_stale(off / SLOTS as u64);
+        }
         true
     }
 
@@ -195,6 +214,40 @@ impl SlotMap {
             .iter()
             .filter_map(Device::free)
             .try_fold(0u64, |sum, free| Some(sum.saturating_add(free?)))
+    }
+
+    /// Owner of a slot, 0 if nobody is charged or nobody told.
+    pub(super) fn owner(&self, entry: Entry) -> u16 {
+        let device = &self.devices[usize::from(entry.dev()) % MAX_DEVICES];
+        let cluster = device.clusters.peek(entry.off() / SLOTS as u64, self.epoch);
+        cluster.map_or(0, |(_, c)| c.words()[(entry.off() % SLOTS as u64) as usize].memcg())
+    }
+
+    /// The slots of one cluster of a device somebody named; `now_ms` is the time of the last event.
+    pub(super) fn closeup(&self, dev: u8, index: u64, now_ms: u64) -> Option<Closeup> {
+        let device = self.devices.get(usize::from(dev)).filter(|d| d.is_seen())?;
+        let slots = device.slots_of(index)?;
+        let known = device.clusters.peek(index, self.epoch);
+        let fresh = device.clusters.fresh(self.epoch);
+        let view = |i: usize| {
+            let (word, bits_hold) = known.map_or((fresh, true), |(hold, c)| (c.words()[i], hold));
+            let in_zswap = word.backend() == Backend::Zswap;
+            SlotView {
+                used: word.used(),
+                backend: word.backend(),
+                cached: word.cached(),
+                confirmed: word.confirmed() && bits_hold,
+                order: word.order(),
+                memcg: word.memcg(),
+                len: word.len(),
+                in_zswap_ms: known.filter(|_| in_zswap).and_then(|(_, c)| c.residence(i, now_ms)),
+                phys: None::<u64>,
+            }
+        };
+        let slots: Vec<SlotView> = (0..slots).map(view).collect();
+        let path = |id: u16| Some((id, Arc::clone(self.sums.memcgs.shared_path(id)?)));
+        let paths = slots.iter().filter(|s| s.used).filter_map(|s| path(s.memcg)).collect();
+        Some(Closeup { dev, cluster: index, slots, paths })
     }
 
     /// Shows each slot of the event's run to `look`, changing nothing. Slots nobody told of are unknown.

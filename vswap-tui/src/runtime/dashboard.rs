@@ -9,12 +9,14 @@ use crate::runtime::keyboard::{Keyboard, Ready};
 use crate::runtime::mailbox::Mailbox;
 use crate::runtime::pace::Pace;
 use crate::runtime::pump::{Advanced, Pump};
+use crate::runtime::save;
+use crate::snapshot::watch::Watch;
 use crate::source::Source;
 use crate::term::{Screen, Signals};
 use crate::ui;
 use crate::ui::theme::Theme;
 use anyhow::{Context, anyhow};
-use crossterm::event::{self, Event};
+use crossterm::event::{self, Event, MouseButton, MouseEvent, MouseEventKind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
@@ -58,7 +60,7 @@ pub fn run(
     let (control, orders) = sync_channel(256);
     let pump = {
         let (mailbox, interval) = (Arc::clone(&mailbox), options.interval);
-        let pump = Pump::new(source, beside, pace, None);
+        let pump = Pump::new(source, beside, pace, None).with_journal();
         std::thread::Builder::new()
             .name("pump".into())
             .spawn(move || PumpThread { pump, interval, next_frame: Instant::now() }.run(&mailbox, &orders))
@@ -67,7 +69,7 @@ pub fn run(
     let deadline = options.duration.and_then(|d| Instant::now().checked_add(d));
     let mut app = App::new(options.origin, options.interval, options.timeline, screen.size()?);
     // The keys of a replay hold from the start, not from the first frame on.
-    app.frame.playback = pace.map(|p| Playback { paused: p.paused(), speed: p.speed() });
+    app.frame.playback = pace.map(|p| Playback { paused: p.paused(), speed: p.speed(), seeking: false });
     let looped =
         screen_loop(&mut app, &mut screen, options.theme, &signals, &mailbox, &control, &pump, deadline);
     drop(screen);
@@ -117,6 +119,7 @@ fn screen_loop(
 ) -> anyhow::Result<()> {
     let keyboard = Keyboard::open().context("find the terminal that keys come from")?;
     let (mut dirty, mut pending) = (true, false);
+    let mut watched = Watch::default();
     loop {
         if signals.quit() || pump.is_finished() || deadline.is_some_and(|d| Instant::now() >= d) {
             return Ok(());
@@ -138,6 +141,11 @@ fn screen_loop(
             update(app, Message::Resize(size));
             dirty = true;
         }
+        // Asked again if the channel was full.
+        let wanted = app.watch();
+        if wanted != watched && control.try_send(Control::Watch(wanted.clone())).is_ok() {
+            watched = wanted;
+        }
         if std::mem::take(&mut dirty) {
             screen.draw(|buf| ui::draw(app, theme, buf))?;
         }
@@ -154,21 +162,37 @@ fn screen_loop(
                 break;
             }
             dirty = true;
-            if let Event::Key(key) = event::read()?
-                && let Some(action) = keymap::action(app, &key)
-                && let Some(effect) = update(app, Message::Do(action))
-            {
-                match effect {
-                    Effect::Quit => return Ok(()),
-                    Effect::Suspend => screen.suspend_job()?,
-                    Effect::Redraw => screen.resume()?,
-                    // Dropped only if the pump has not looked for 256 keys.
-                    Effect::Pump(order) => drop(control.try_send(order)),
+            let message = match event::read()? {
+                Event::Key(key) => keymap::action(app, &key).map(Message::Do),
+                Event::Mouse(mouse) => pointed(&mouse),
+                _ => None,
+            };
+            match message.and_then(|message| update(app, message)) {
+                None => {}
+                Some(Effect::Quit) => return Ok(()),
+                Some(Effect::Suspend) => screen.suspend_job()?,
+                Some(Effect::Redraw) => screen.resume()?,
+                Some(Effect::Save(file)) => {
+                    let told = save::write(app, file.as_deref());
+                    update(app, Message::Told(told));
                 }
+                // Dropped only if the pump has not looked for 256 keys.
+                Some(Effect::Pump(order)) => drop(control.try_send(order)),
             }
             pending = event::poll(Duration::ZERO)?;
         }
     }
+}
+
+/// What the mouse did, if it means anything.
+fn pointed(mouse: &MouseEvent) -> Option<Message> {
+    let scrolled = match mouse.kind {
+        MouseEventKind::Down(MouseButton::Left) => None,
+        MouseEventKind::ScrollUp => Some(-3),
+        MouseEventKind::ScrollDown => Some(3),
+        _ => return None,
+    };
+    Some(Message::Mouse(mouse.column, mouse.row, scrolled))
 }
 
 /// The pump's thread: take in what is due, obey, publish.
@@ -214,9 +238,13 @@ impl PumpThread {
                 self.publish(mailbox);
             }
             match orders.recv_timeout(wait.min(TICK).min(self.left())) {
-                Ok(order) if self.obey(order)? => {}
+                Ok(order) => {
+                    if !self.obey(order)? {
+                        return Ok(self.pump.finish());
+                    }
+                }
                 Err(RecvTimeoutError::Timeout) => {}
-                Ok(_) | Err(RecvTimeoutError::Disconnected) => return Ok(self.pump.finish()),
+                Err(RecvTimeoutError::Disconnected) => return Ok(self.pump.finish()),
             }
         }
     }

@@ -12,12 +12,15 @@
 
 pub mod dashboard;
 pub mod exposition;
+mod goal;
 pub mod headless;
 mod keyboard;
 mod mailbox;
 pub mod pace;
 pub mod pump;
+mod save;
 pub mod totals;
+mod vitals;
 
 use crate::app::End;
 use crate::check::BesideView;

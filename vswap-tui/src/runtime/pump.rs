@@ -1,12 +1,17 @@
 //! The pump: takes events from a source when they are due and feeds the collector.
 
+use crate::app::frame::Vitals;
 use crate::app::message::Control;
 use crate::app::{End, Frame, Playback};
 use crate::check::Beside;
 use crate::collector::Collector;
+use crate::collector::journal::Journal;
+use crate::decode::Event;
 use crate::meta::{Trailer, Update};
 use crate::runtime::Outcome;
+use crate::runtime::goal::Goal;
 use crate::runtime::pace::Pace;
+use crate::runtime::vitals::OwnCpu;
 use crate::source::{Batch, Polled, Source};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,6 +20,9 @@ use std::time::{Duration, Instant};
 const HISTORY_NS: u64 = 500_000_000;
 /// Events taken in before keys and frames are looked at again: well under a millisecond of work.
 const CHUNK: usize = 8192;
+
+/// Reading on or again is waited for this long before a key frame is used.
+const PATIENCE: Duration = Duration::from_millis(300);
 
 /// What a step of the pump came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +40,13 @@ pub struct Pump {
     source: Box<dyn Source>,
     collector: Collector,
     beside: Option<Beside>,
+    /// The last events; only where somebody may look at them.
+    journal: Option<Journal>,
+    /// Where it goes faster than its pace.
+    goal: Option<Goal>,
+    /// When a way that takes too long is cut short by a key frame.
+    hurry: Option<Instant>,
+    own_cpu: OwnCpu,
     batch: Batch,
     /// Events of the batch taken in so far.
     taken: usize,
@@ -64,6 +79,10 @@ impl Pump {
             source,
             collector: Collector::new(header, HISTORY_NS),
             beside,
+            journal: None,
+            goal: None,
+            hurry: None,
+            own_cpu: OwnCpu::default(),
             batch: Batch::default(),
             taken: 0,
             pace,
@@ -78,16 +97,25 @@ impl Pump {
         }
     }
 
+    /// Keeps the last events for a log and for the history of a slot.
+    #[must_use]
+    pub fn with_journal(mut self) -> Self {
+        self.journal = Some(Journal::default());
+        self
+    }
+
     /// Takes in what is due, at most a chunk; waits at most `wait` for a source that has nothing.
     ///
     /// # Errors
     /// Those of the source.
     pub fn advance(&mut self, wait: Duration) -> anyhow::Result<Advanced> {
+        self.jump()?;
         if self.taken == self.batch.events.len() {
             if self.end.is_some() {
+                self.arrive();
                 return Ok(Advanced::Ended);
             }
-            if self.pace.is_some_and(|p| p.paused()) {
+            if self.goal.is_none() && self.pace.is_some_and(|p| p.paused()) {
                 return Ok(Advanced::Wait(None));
             }
             self.refill(wait)?;
@@ -96,23 +124,121 @@ impl Pump {
             return Ok(if self.end.is_some() { Advanced::Ended } else { Advanced::Busy });
         };
         let (wall, next) = (Instant::now(), next.ts);
-        let due = match &mut self.pace {
-            None => u64::MAX,
-            Some(pace) => {
+        let due = match (&mut self.pace, self.goal) {
+            (None, _) => u64::MAX,
+            (Some(pace), Some(goal)) => {
+                pace.start(next, wall);
+                if let Goal::Time(at) = goal { at } else { u64::MAX }
+            }
+            (Some(pace), None) => {
                 pace.start(next, wall);
                 pace.due(wall)
             }
         };
-        if next > due || self.pace.is_some_and(|p| p.paused()) {
+        if next > due && self.goal.is_some() {
+            self.arrive();
+            return Ok(Advanced::Busy);
+        }
+        if next > due || (self.goal.is_none() && self.pace.is_some_and(|p| p.paused())) {
             return Ok(Advanced::Wait(self.pace.and_then(|p| p.wait(next, wall))));
         }
         let mut left = CHUNK;
         while left > 0 && self.batch.events.get(self.taken).is_some_and(|e| e.ts <= due) {
+            let event = self.batch.events[self.taken];
             self.take_one();
             left -= 1;
+            if self.goal.is_some() && self.reaches(&event) {
+                break;
+            }
         }
         self.heard = wall;
         Ok(Advanced::Busy)
+    }
+
+    /// The event that was just taken in is what was looked for; then time stops at it.
+    fn reaches(&mut self, event: &Event) -> bool {
+        let differences = self.differences();
+        let reached = self.goal.as_mut().is_some_and(|goal| goal.reached(event, differences));
+        if reached {
+            self.goal = None;
+            self.pause_here();
+        }
+        reached
+    }
+
+    /// Differences of kernel and model, and of events and slot map, so far.
+    fn differences(&self) -> u64 {
+        self.collector.contradictions() + self.beside.as_ref().map_or(0, Beside::misses)
+    }
+
+    /// The way to the goal is over: at the instant asked for, or at the end.
+    fn arrive(&mut self) {
+        let at = match self.goal.take() {
+            Some(Goal::Time(at)) => at.max(self.ts),
+            Some(_) => self.ts,
+            None => return,
+        };
+        let wall = Instant::now();
+        if let Some(pace) = &mut self.pace {
+            pace.set_paused(pace.paused(), at, wall);
+        }
+    }
+
+    fn pause_here(&mut self) {
+        let (at, wall) = (self.ts, Instant::now());
+        if let Some(pace) = &mut self.pace {
+            pace.start(at, wall);
+            pace.set_paused(true, at, wall);
+        }
+    }
+
+    /// Goes to an instant of event time: on by reading faster, back by reading again from the beginning, so that the
+    /// model can follow. What takes too long goes by key frames, without the model ([`Pump::jump`]).
+    fn seek(&mut self, at: u64) -> anyhow::Result<()> {
+        if at < self.ts && self.first_ts.is_some() {
+            let Some(collector) = self.source.seek(0, HISTORY_NS, &[])? else { return Ok(()) };
+            let header = Arc::new(self.source.header().clone());
+            self.beside = self.beside.take().map(|b| b.restarted(&header));
+            self.begin_at(collector);
+        }
+        self.goal = Some(Goal::Time(at));
+        self.hurry = Some(Instant::now() + PATIENCE);
+        Ok(())
+    }
+
+    /// To the last key frame before the goal, if there is one between here and there and reading takes too long.
+    fn jump(&mut self) -> anyhow::Result<()> {
+        let Some(Goal::Time(at)) = self.goal else { return Ok(()) };
+        if self.hurry.is_none_or(|due| Instant::now() < due) {
+            return Ok(());
+        }
+        self.hurry = None;
+        if self.source.landing(at)?.is_none_or(|frame| frame <= self.ts) {
+            return Ok(());
+        }
+        let history = self.collector.snapshot().history;
+        if let Some(collector) = self.source.seek(at, HISTORY_NS, &history)? {
+            let why = "the model cannot follow a jump into the middle of a recording: key 0 goes back to its \
+                       beginning, a slower speed stays in sequence";
+            self.beside = self.beside.take().map(|_| Beside::new(why.into()));
+            self.begin_at(collector);
+        }
+        Ok(())
+    }
+
+    /// The next event of the source follows on this state; what is watched, and how, stays.
+    fn begin_at(&mut self, mut collector: Collector) {
+        collector.remember(&self.collector);
+        if let Some(journal) = &mut self.journal {
+            journal.clear(collector.now() > 0);
+            collector.look_into(journal.wanted().cluster);
+        }
+        self.batch.clear();
+        (self.taken, self.ts, self.events) = (0, collector.now(), collector.taken());
+        (self.end, self.trailer) = (None, None);
+        self.first_ts = (self.events > 0).then(|| collector.started());
+        self.last_frame = (Instant::now(), self.events);
+        self.collector = collector;
     }
 
     /// Next batch; its news hold for all its events, because names may only come with them.
@@ -156,6 +282,9 @@ impl Pump {
         if let Some(beside) = &mut self.beside {
             beside.apply(event);
         }
+        if let Some(journal) = &mut self.journal {
+            journal.push(event);
+        }
         self.ts = self.ts.max(event.ts);
         self.events += 1;
         self.taken += 1;
@@ -168,13 +297,29 @@ impl Pump {
     pub fn control(&mut self, control: Control) -> anyhow::Result<()> {
         let wall = Instant::now();
         let at = self.now(wall);
+        if let Control::Watch(watch) = control {
+            self.collector.look_into(watch.cluster);
+            if let Some(journal) = &mut self.journal {
+                journal.watch(watch);
+            }
+            return Ok(());
+        }
+        let differences = self.differences();
         let Some(pace) = &mut self.pace else { return Ok(()) };
+        // Any other order ends a search.
+        self.goal = None;
         match control {
             Control::Pause(paused) => pace.set_paused(paused, at, wall),
             Control::Speed(speed) => pace.set_speed(speed, at, wall),
             Control::StepEvent => self.step(1)?,
             Control::StepBlock => self.step(usize::MAX)?,
-            Control::Interval(_) | Control::Stop => {}
+            Control::StepTime(ns) => {
+                pace.set_paused(true, at, wall);
+                self.goal = Some(Goal::Time(at.saturating_add(ns)));
+            }
+            Control::Seek(to) => self.seek(to)?,
+            Control::Find(landmark) => self.goal = Some(Goal::find(landmark, at, differences)),
+            Control::Interval(_) | Control::Stop | Control::Watch(_) => {}
         }
         Ok(())
     }
@@ -190,11 +335,7 @@ impl Pump {
         for _ in 0..most.min(self.batch.events.len() - self.taken) {
             self.take_one();
         }
-        let wall = Instant::now();
-        if let Some(pace) = &mut self.pace {
-            pace.start(self.ts, wall);
-            pace.set_paused(true, self.ts, wall);
-        }
+        self.pause_here();
         Ok(())
     }
 
@@ -208,6 +349,7 @@ impl Pump {
         }
         match &self.pace {
             // Time has gone on to where the clock is, but not past the event that comes next.
+            Some(_) if self.goal.is_some() => self.ts,
             Some(pace) => {
                 let next = self.batch.events.get(self.taken).map_or(self.ts, |e| e.ts);
                 pace.due(wall).clamp(self.ts, next.max(self.ts))
@@ -226,8 +368,18 @@ impl Pump {
         Frame {
             now: self.now(wall).max(snapshot.ts),
             snapshot,
-            events_per_s: if seconds > 0.0 { (self.events - events) as f64 / seconds } else { 0.0 },
-            playback: self.pace.map(|p| Playback { paused: p.paused(), speed: p.speed() }),
+            events_per_s: if seconds > 0.0 {
+                self.events.saturating_sub(events) as f64 / seconds
+            } else {
+                0.0
+            },
+            vitals: Vitals { own_cpu: self.own_cpu.share(wall), ring_fill: self.source.ring_fill() },
+            watched: self.journal.as_mut().map(Journal::view).unwrap_or_default(),
+            playback: self.pace.map(|p| Playback {
+                paused: p.paused(),
+                speed: p.speed(),
+                seeking: self.goal.is_some(),
+            }),
             beside: self.beside.as_mut().map(Beside::view),
             end: if ended { self.end.clone() } else { None },
         }

@@ -71,4 +71,19 @@ pub trait Source: Send {
         let _ = (ts, interval_ns, history);
         Ok(None)
     }
+
+    /// Time of the key frame that [`Source::seek`] to `ts` would begin with; `None` if it would begin anew.
+    ///
+    /// # Errors
+    /// If reading fails.
+    fn landing(&mut self, ts: u64) -> anyhow::Result<Option<u64>> {
+        let _ = ts;
+        Ok(None)
+    }
+
+    /// Largest part of the ring between kernel and reader that was full at a poll since the last call, 0.0 to 1.0;
+    /// `None` where there is no ring.
+    fn ring_fill(&mut self) -> Option<f64> {
+        None
+    }
 }

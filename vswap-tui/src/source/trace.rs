@@ -132,6 +132,14 @@ impl Source for TraceSource {
         Ok(polled)
     }
 
+    fn landing(&mut self, ts: u64) -> anyhow::Result<Option<u64>> {
+        if self.index.is_none() {
+            self.index = self.index()?;
+        }
+        let keys = self.index.as_ref().map(|i| i.keys.iter().rev());
+        Ok(keys.and_then(|mut keys| keys.find(|k| k.last_ts <= ts)).map(|k| k.last_ts))
+    }
+
     fn seek(&mut self, ts: u64, interval_ns: u64, history: &[Point]) -> anyhow::Result<Option<Collector>> {
         if self.index.is_none() {
             self.index = self.index()?;

@@ -15,7 +15,8 @@
 //! Slots that no record names are free: known to be if the device's `free_known` says so, else as far as anybody
 //! knows. `seq` counts the records, everything else is 0. A frame whose last part is missing is no frame.
 
-use crate::meta::HookTotals;
+use crate::meta::{CgroupUse, HookTotals};
+use crate::snapshot::latency::{KINDS, Offender, WORST};
 use crate::snapshot::why::Why;
 use crate::snapshot::{Losses, ScanView, Totals};
 use serde::{Deserialize, Serialize};
@@ -69,6 +70,10 @@ pub struct KeyState {
     pub latency: Vec<Vec<(u64, u64)>>,
     /// Causes.
     pub causes: KeyCauses,
+    /// The worst samples.
+    pub worst: Vec<Offender>,
+    /// Traffic and kernel's figures of each owner that has any.
+    pub memcgs: Vec<KeyMemcg>,
     /// Reads under way: entry and when it began.
     pub reads: Vec<(u64, u64)>,
     /// Writes under way.
@@ -117,6 +122,24 @@ pub struct KeyDevice {
     pub clusters: u64,
     /// Slots off the allocator's map, where events tell.
     pub held: Option<u64>,
+}
+
+/// An owner in a key frame; its slots are among the slots.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct KeyMemcg {
+    /// Kernel-private memcg id.
+    pub id: u16,
+    /// Pages moved out, writeback not counted.
+    pub out: u64,
+    /// Pages served to swap-ins.
+    pub into: u64,
+    /// Pages zswap wrote back.
+    pub written_back: u64,
+    /// What the kernel's files said last.
+    pub usage: Option<CgroupUse>,
+    /// Slots of it and all below it then.
+    pub charged_then: u64,
 }
 
 /// A finding in a key frame.
@@ -172,7 +195,8 @@ impl KeyState {
                     .iter()
                     .flat_map(|(_, written, read)| written.iter().copied().chain([*read])),
             )
-            .chain([self.events]);
+            .chain(self.memcgs.iter().flat_map(|m| [m.out, m.into, m.written_back]))
+            .chain([self.events, (self.worst.len() / (WORST * KINDS + 1)) as u64 * PLAUSIBLE]);
         all.all(|n| n < PLAUSIBLE)
     }
 }

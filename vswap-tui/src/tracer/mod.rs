@@ -15,6 +15,7 @@ mod privilege;
 mod ring;
 mod scan;
 mod tallies;
+mod usage;
 
 pub use load::{Options, Tracer, probe};
 pub use privilege::drop_all as drop_privileges;

@@ -1,7 +1,8 @@
 //! Names for what the records only number: which device is which path, which memcg is which cgroup.
 
+use super::usage::Usage;
 use crate::kernel::facts::{CgroupPaths, SwapLine, read_swaps};
-use crate::meta::{CgroupInfo, DeviceInfo};
+use crate::meta::{CgroupInfo, CgroupUse, DeviceInfo};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use vswap_common::slot::MAX_DEVICES;
@@ -19,6 +20,7 @@ pub(super) struct News {
     /// A scan found the device, all of them in the order of their numbers, as `/proc/swaps` has them.
     scanned: [bool; MAX_DEVICES],
     cgroups: Vec<CgroupInfo>,
+    usage: Usage,
     next_look: Option<Instant>,
 }
 
@@ -37,6 +39,7 @@ impl News {
             named: [const { None }; MAX_DEVICES],
             scanned: [false; MAX_DEVICES],
             cgroups: Vec::new(),
+            usage: Usage::new(root),
             next_look: None,
         }
     }
@@ -48,6 +51,7 @@ impl News {
             if r.flags & flags::MEMCG != 0 && r.arg != 0 && self.inodes[usize::from(r.memcg)] != r.arg {
                 self.inodes[usize::from(r.memcg)] = r.arg;
                 if let Some(path) = self.paths.path(r.arg) {
+                    self.usage.follow(r.memcg, &path);
                     self.cgroups.push(CgroupInfo { id: r.memcg, inode: r.arg, path });
                 }
             }
@@ -74,6 +78,11 @@ impl News {
     /// Cgroups newly seen since the last call.
     pub(super) fn cgroups(&mut self) -> Vec<CgroupInfo> {
         std::mem::take(&mut self.cgroups)
+    }
+
+    /// What the files of some cgroups say, if it changed since they were last read; each call reads a few of them.
+    pub(super) fn usage(&mut self) -> Vec<CgroupUse> {
+        self.usage.next()
     }
 
     /// Devices whose name became certain, or whose priority changed, since the last call. Certain is a line of

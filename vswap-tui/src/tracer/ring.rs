@@ -88,9 +88,10 @@ impl Tracer {
     fn tell(&mut self, out: &mut Drained) -> anyhow::Result<()> {
         let cgroups = self.news.cgroups();
         let now = Instant::now();
-        let mut hooks = Vec::new();
+        let (mut hooks, mut usage) = (Vec::new(), Vec::new());
         if out.next_news.is_none_or(|at| now >= at) {
             out.next_news = Some(now + NEWS_EVERY);
+            usage = self.news.usage();
             let lost = self.lost();
             if lost != out.lost_then {
                 out.lost_then = lost;
@@ -98,8 +99,8 @@ impl Tracer {
             }
         }
         let devices = self.news.devices();
-        if !(cgroups.is_empty() && devices.is_empty() && hooks.is_empty()) {
-            out.updates.push(Update { devices, cgroups, hooks });
+        if !(cgroups.is_empty() && devices.is_empty() && hooks.is_empty() && usage.is_empty()) {
+            out.updates.push(Update { devices, cgroups, hooks, usage });
         }
         Ok(())
     }
@@ -159,6 +160,7 @@ impl Tracer {
             devices: self.news.devices(),
             cgroups: self.news.cgroups(),
             hooks: hooks.clone(),
+            usage: self.news.usage(),
         });
         each(&out)?;
         Ok(Trailer { records: 0, lost, hooks, clock, reason: reason.to_owned() })

@@ -1,15 +1,13 @@
 //! First line: what is watched, when, how much of it is sure, and what was lost.
 
-use crate::app::{App, View};
+use crate::app::App;
+use crate::app::layout;
 use crate::ui::format;
 use crate::ui::pen::{Pen, width};
 use crate::ui::theme::Theme;
 use ratatui::style::Modifier;
 
-/// Columns the beginning of the kernel's release needs to say something.
-const RELEASE: usize = 8;
-
-/// Draws the line. Loss is never dropped for want of room; tabs and release go first.
+/// Draws the line. Loss is never dropped for want of room; the release goes first, then the time.
 pub fn draw(pen: &mut Pen<'_>, theme: Theme, app: &App) {
     let bar = theme.bar();
     pen.row(0, " ", bar);
@@ -30,44 +28,40 @@ pub fn draw(pen: &mut Pen<'_>, theme: Theme, app: &App) {
     pen.right(end, 0, &confirmed, sure);
     end -= (width(&confirmed) as u16).min(end);
 
-    let mut x = 0;
-    let mut put = |x: &mut u16, text: String, style| {
-        let fits = usize::from(*x) + width(&text) <= usize::from(end);
+    pen.put(0, 0, &format!(" vswap {} ", app.origin.name()), bar.add_modifier(Modifier::BOLD));
+    let mut x = layout::TABS_FROM;
+    for (i, (view, tab)) in layout::tabs(app).into_iter().enumerate() {
+        if tab.right() >= end {
+            break;
+        }
+        let shown = view == app.view;
+        let marks = if shown { Modifier::BOLD | Modifier::UNDERLINED } else { Modifier::empty() };
+        pen.put(tab.x, 0, &format!(" {}", i + 1), bar);
+        if tab.width > 2 {
+            pen.put(tab.x + 3, 0, view.name(), bar.add_modifier(marks));
+        }
+        x = tab.right();
+    }
+    let mut put = |text: String| {
+        let fits = usize::from(x) + width(&text) <= usize::from(end);
         if fits {
-            pen.put(*x, 0, &text, style);
-            *x += width(&text) as u16;
+            pen.put(x, 0, &text, bar);
+            x += width(&text) as u16;
         }
         fits
     };
-    put(&mut x, format!(" vswap {} ", app.origin.name()), bar.add_modifier(Modifier::BOLD));
     let since = if s.first_ts == 0 { 0 } else { app.frame.now.saturating_sub(s.first_ts) };
-    let since = format!("  {} ", format::span(since));
-    // Time is worth more than the names of the views that are not shown.
-    let names: usize = View::ALL.iter().map(|view| 3 + width(view.name())).sum();
-    let all = usize::from(x) + names + width(&since) + RELEASE <= usize::from(end);
-    for (i, view) in View::ALL.iter().enumerate() {
-        let shown = *view == app.view;
-        let marks = if shown { Modifier::BOLD | Modifier::UNDERLINED } else { Modifier::empty() };
-        // Number and name come together or not at all.
-        if usize::from(x) + 3 + width(view.name()) <= usize::from(end) {
-            put(&mut x, format!(" {} ", i + 1), bar);
-            if shown || all {
-                put(&mut x, view.name().into(), bar.add_modifier(marks));
-            }
-        }
-    }
-    put(&mut x, since, bar);
+    put(format!("  {}", format::span(since)));
     let release = s.header.kernel.release.as_str();
-    if !put(&mut x, format!(" {release}"), bar) {
+    if !release.is_empty() && !put(format!("  {release}")) {
         // The version comes first in a release: its start says most.
-        let room = usize::from(end).saturating_sub(usize::from(x) + 3);
-        let start: String = release.chars().take(room).collect();
-        if room >= 4 {
-            put(&mut x, format!(" {start}.."), bar);
+        let short: String = release.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
+        if !short.is_empty() {
+            put(format!("  {short}.."));
         }
     }
     if let Some(realtime) = time_of_day(app) {
-        put(&mut x, format!("  {}", format::time_of_day(realtime)), bar);
+        put(format!("  {}", format::time_of_day(realtime)));
     }
 }
 

@@ -27,6 +27,11 @@ pub fn draw(app: &App, theme: Theme, buf: &mut Buffer) {
     match app.view {
         View::Overview => views::overview::draw(buf, screen.body, theme, app),
         View::Clusters => views::clusters::draw(buf, screen.body, theme, app),
+        View::Mapping => views::mapping::draw(buf, screen.body, theme, app),
+        View::Cgroups => views::cgroups::draw(buf, screen.body, theme, app),
+        View::Latency => views::latency::draw(buf, screen.body, theme, app),
+        View::Flow => views::flow::draw(buf, screen.body, theme, app),
+        View::Doctor => views::doctor::draw(buf, screen.body, theme, app),
         View::Allocator => views::allocator::draw(buf, screen.body, theme, app),
     }
     if let Some(timeline) = &app.timeline {

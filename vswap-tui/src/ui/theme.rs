@@ -1,39 +1,114 @@
 //! Every colour and character of the dashboard in one place.
 //!
-//! Three looks: 16 colours (the terminal's own palette, so that any background works), `NO_COLOR` (characters
-//! alone carry the meaning; bold and reverse only stress it), and ASCII where the locale or the Linux console
-//! font cannot be trusted with block characters.
+//! Colours by what the terminal can: none (`NO_COLOR`; characters alone carry the meaning, bold and reverse only stress
+//! it), the terminal's own 16 (so that any background works), 256, or 24 bits. And ASCII where the locale or the Linux
+//! console's font cannot be trusted with block characters.
 
 use crate::snapshot::{Backend, List};
 use ratatui::style::{Color, Modifier, Style};
 
-/// Colours on or off, and the characters to draw with.
+/// Colours of a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Depth {
+    /// None.
+    Mono,
+    /// The terminal's own palette.
+    Sixteen,
+    /// The palette of xterm.
+    Indexed,
+    /// 24 bits.
+    True,
+}
+
+/// Colours, and the characters to draw with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Theme {
-    /// False under `NO_COLOR`.
-    pub colour: bool,
+    /// Colours there are.
+    pub depth: Depth,
     /// Only characters 0x20 to 0x7e.
     pub ascii: bool,
 }
 
+/// A colour at each depth from 16 on.
+#[derive(Clone, Copy)]
+struct Hue(Color, u8, (u8, u8, u8));
+
+const UNKNOWN: Hue = Hue(Color::Magenta, 170, (214, 93, 196));
+const FOLIO: Hue = Hue(Color::Cyan, 44, (43, 196, 206));
+const ZERO: Hue = Hue(Color::LightBlue, 75, (106, 164, 255));
+const ZSWAP: Hue = Hue(Color::Green, 71, (92, 184, 92));
+const PHYS: Hue = Hue(Color::Yellow, 179, (222, 170, 70));
+const FRAG: Hue = Hue(Color::Yellow, 214, (240, 173, 60));
+const FULL: Hue = Hue(Color::LightRed, 203, (240, 98, 88));
+const DIM: Hue = Hue(Color::Cyan, 66, (98, 140, 148));
+const WARN: Hue = Hue(Color::Yellow, 220, (245, 205, 60));
+const EMPTY: Hue = Hue(Color::DarkGray, 236, (48, 48, 52));
+
 impl Theme {
-    /// Look for this environment: `NO_COLOR` (non-empty) turns colours off; a locale without UTF-8, or the Linux
-    /// console with its 256 glyphs, gets plain ASCII.
+    /// A look of its own.
+    pub const fn new(depth: Depth, ascii: bool) -> Self {
+        Self { depth, ascii }
+    }
+
+    /// Look for this environment: `NO_COLOR` (non-empty) turns colours off, `COLORTERM` and `TERM` tell how many there
+    /// are; a locale without UTF-8, or the Linux console with its 256 glyphs, gets plain ASCII.
     pub fn from_env(var: impl Fn(&str) -> Option<String>) -> Self {
         let set = |name: &str| var(name).filter(|v| !v.is_empty());
         let locale = set("LC_ALL").or_else(|| set("LC_CTYPE")).or_else(|| set("LANG")).unwrap_or_default();
         let utf8 = locale.to_ascii_lowercase().replace('-', "").contains("utf8");
-        let console = set("TERM").is_some_and(|t| t == "linux");
-        Self { colour: set("NO_COLOR").is_none(), ascii: !utf8 || console }
+        let term = set("TERM").unwrap_or_default();
+        let many = set("COLORTERM").is_some_and(|c| c == "truecolor" || c == "24bit");
+        let depth = match () {
+            () if set("NO_COLOR").is_some() => Depth::Mono,
+            () if many || term.ends_with("-direct") => Depth::True,
+            () if term.contains("256color") => Depth::Indexed,
+            () => Depth::Sixteen,
+        };
+        Self { depth, ascii: !utf8 || term == "linux" }
     }
 
-    fn paint(self, colour: Color) -> Style {
-        if self.colour { Style::new().fg(colour) } else { Style::new() }
+    /// There are colours.
+    pub fn colour(self) -> bool {
+        self.depth != Depth::Mono
+    }
+
+    const fn hue(self, Hue(basic, indexed, (r, g, b)): Hue) -> Color {
+        match self.depth {
+            Depth::Mono => Color::Reset,
+            Depth::Sixteen => basic,
+            Depth::Indexed => Color::Indexed(indexed),
+            Depth::True => Color::Rgb(r, g, b),
+        }
+    }
+
+    fn paint(self, hue: Hue) -> Style {
+        if self.colour() { Style::new().fg(self.hue(hue)) } else { Style::new() }
+    }
+
+    /// A step of a scale from cold to warm, `of` steps in all.
+    fn ramp(self, step: usize, of: usize) -> Style {
+        const BASIC: [Color; 10] = [
+            Color::White,
+            Color::LightBlue,
+            Color::Blue,
+            Color::Cyan,
+            Color::LightCyan,
+            Color::Green,
+            Color::LightGreen,
+            Color::Yellow,
+            Color::LightRed,
+            Color::LightMagenta,
+        ];
+        const INDEXED: [u8; 10] = [39, 38, 37, 36, 71, 107, 143, 179, 209, 203];
+        let at = (step * 9 / of.max(2).saturating_sub(1)).min(9);
+        let mix = |cold: u8, warm: u8| (usize::from(cold) * (9 - at) + usize::from(warm) * at) as u16 / 9;
+        let rgb = (mix(70, 240) as u8, mix(150, 98) as u8, mix(240, 70) as u8);
+        self.paint(Hue(BASIC[at], INDEXED[at], rgb))
     }
 
     /// Lines and column heads.
     pub fn dim(self) -> Style {
-        if self.colour { Style::new().fg(Color::Cyan) } else { Style::new() }
+        self.paint(DIM)
     }
 
     /// Names of panels, keys, what the eye should find first.
@@ -48,7 +123,7 @@ impl Theme {
 
     /// Something is missing or broken.
     pub fn bad(self) -> Style {
-        if self.colour {
+        if self.colour() {
             Style::new().fg(Color::White).bg(Color::Red).add_modifier(Modifier::BOLD)
         } else {
             Style::new().add_modifier(Modifier::BOLD | Modifier::REVERSED)
@@ -57,37 +132,37 @@ impl Theme {
 
     /// Something deserves a look.
     pub fn warn(self) -> Style {
-        self.paint(Color::Yellow).add_modifier(Modifier::BOLD)
+        self.paint(WARN).add_modifier(Modifier::BOLD)
     }
 
     /// The element under the cursor.
     pub fn cursor(self) -> Style {
-        if self.colour {
+        if self.colour() {
             Style::new().fg(Color::Black).bg(Color::White).add_modifier(Modifier::BOLD)
         } else {
             Style::new().add_modifier(Modifier::REVERSED | Modifier::BOLD)
         }
     }
 
-    const fn backend_colour(backend: Backend) -> Color {
+    const fn backend_hue(backend: Backend) -> Hue {
         match backend {
-            Backend::None => Color::Magenta,
-            Backend::Folio => Color::Cyan,
-            Backend::Zero => Color::LightBlue,
-            Backend::Zswap => Color::Green,
-            Backend::Phys => Color::Yellow,
+            Backend::None => UNKNOWN,
+            Backend::Folio => FOLIO,
+            Backend::Zero => ZERO,
+            Backend::Zswap => ZSWAP,
+            Backend::Phys => PHYS,
         }
     }
 
     /// Text about a backend.
     pub fn backend(self, backend: Backend) -> Style {
-        self.paint(Self::backend_colour(backend))
+        self.paint(Self::backend_hue(backend))
     }
 
     /// An area that stands for a backend; without colour its character does it.
     pub fn backend_area(self, backend: Backend) -> Style {
-        if self.colour {
-            Style::new().fg(Color::Black).bg(Self::backend_colour(backend))
+        if self.colour() {
+            Style::new().fg(Color::Black).bg(self.hue(Self::backend_hue(backend)))
         } else {
             Style::new()
         }
@@ -95,7 +170,7 @@ impl Theme {
 
     /// An area that stands for nothing, told from the background.
     pub fn empty(self) -> Style {
-        if self.colour { Style::new().bg(Color::DarkGray) } else { Style::new() }
+        if self.colour() { Style::new().bg(self.hue(EMPTY)) } else { Style::new() }
     }
 
     /// Character that stands for a backend.
@@ -120,40 +195,30 @@ impl Theme {
     /// Text about a list of clusters.
     pub fn list(self, list: List) -> Style {
         match list {
-            List::None => self.paint(Color::Magenta),
+            List::None => self.paint(UNKNOWN),
             List::Free => self.dim(),
-            List::Nonfull => self.paint(Color::Green),
-            List::Frag => self.paint(Color::Yellow),
-            List::Full => self.paint(Color::LightRed),
-            List::Discard => self.paint(Color::LightBlue),
+            List::Nonfull => self.paint(ZSWAP),
+            List::Frag => self.paint(FRAG),
+            List::Full => self.paint(FULL),
+            List::Discard => self.paint(ZERO),
         }
     }
 
     /// Colours of the orders 0 to 9, cold to warm.
     pub fn order(self, order: u8) -> Style {
-        const RAMP: [Color; 10] = [
-            Color::White,
-            Color::LightBlue,
-            Color::Blue,
-            Color::Cyan,
-            Color::LightCyan,
-            Color::Green,
-            Color::LightGreen,
-            Color::Yellow,
-            Color::LightRed,
-            Color::LightMagenta,
-        ];
-        self.paint(RAMP[usize::from(order.min(9))])
+        self.ramp(usize::from(order), 10)
     }
 
     /// Colours of the tenths of a fill, 0 (empty) to 10 (full).
     pub fn fill(self, tenths: u16) -> Style {
-        match tenths {
-            0 => self.dim(),
-            1..=3 => self.paint(Color::Green),
-            4..=6 => self.paint(Color::LightGreen),
-            7..=9 => self.paint(Color::Yellow),
-            _ => self.paint(Color::LightRed),
+        match (tenths, self.depth) {
+            (0, _) => self.dim(),
+            // Sixteen colours have no scale that reads as one: four steps.
+            (1..=3, Depth::Sixteen) => self.paint(ZSWAP),
+            (4..=6, Depth::Sixteen) => Style::new().fg(Color::LightGreen),
+            (7..=9, Depth::Sixteen) => self.paint(FRAG),
+            (_, Depth::Sixteen) => self.paint(FULL),
+            _ => self.ramp(usize::from(tenths.saturating_sub(1)), 10),
         }
     }
 
@@ -182,20 +247,23 @@ mod tests {
 
     #[test]
     fn environment_decides_the_look() {
-        assert_eq!(Theme::from_env(env(&[("LANG", "en_GB.UTF-8")])), Theme { colour: true, ascii: false });
-        assert_eq!(Theme::from_env(env(&[])), Theme { colour: true, ascii: true });
+        assert_eq!(Theme::from_env(env(&[("LANG", "en_GB.UTF-8")])), Theme::new(Depth::Sixteen, false));
+        assert_eq!(Theme::from_env(env(&[])), Theme::new(Depth::Sixteen, true));
         assert_eq!(
             Theme::from_env(env(&[("LC_ALL", "C"), ("LANG", "en_GB.UTF-8")])),
-            Theme { colour: true, ascii: true }
+            Theme::new(Depth::Sixteen, true)
         );
         assert!(Theme::from_env(env(&[("LANG", "C.utf8"), ("TERM", "linux")])).ascii);
-        assert!(!Theme::from_env(env(&[("NO_COLOR", "1")])).colour);
-        assert!(Theme::from_env(env(&[("NO_COLOR", "")])).colour, "an empty NO_COLOR does not count");
+        assert!(!Theme::from_env(env(&[("NO_COLOR", "1"), ("COLORTERM", "truecolor")])).colour());
+        assert!(Theme::from_env(env(&[("NO_COLOR", "")])).colour(), "an empty NO_COLOR does not count");
+        let depth = |vars: &[(&str, &str)]| Theme::from_env(env(vars)).depth;
+        assert_eq!(depth(&[("TERM", "xterm-256color")]), Depth::Indexed);
+        assert_eq!(depth(&[("TERM", "xterm-256color"), ("COLORTERM", "truecolor")]), Depth::True);
     }
 
     #[test]
     fn without_colour_no_style_has_one() {
-        let mono = Theme { colour: false, ascii: true };
+        let mono = Theme::new(Depth::Mono, true);
         let mut styles = vec![mono.dim(), mono.strong(), mono.bar(), mono.bad(), mono.warn(), mono.cursor()];
         styles.extend(Backend::ALL.iter().flat_map(|b| [mono.backend(*b), mono.backend_area(*b)]));
         styles.extend((0..=10).map(|t| mono.fill(t)));

@@ -10,14 +10,14 @@ use vswap_tui::app::{App, Message, Origin, update};
 use vswap_tui::meta::{ClockPair, Header, KernelInfo};
 use vswap_tui::snapshot::{ClusterCell, DeviceView, List, MemcgView, Percentiles, Point, Snapshot, Totals};
 use vswap_tui::ui;
-use vswap_tui::ui::theme::Theme;
+use vswap_tui::ui::theme::{Depth, Theme};
 
 /// One second in ns.
 pub(crate) const S: u64 = 1_000_000_000;
 /// Characters alone.
-pub(crate) const MONO: Theme = Theme { colour: false, ascii: true };
+pub(crate) const MONO: Theme = Theme::new(Depth::Mono, true);
 /// What most terminals get.
-pub(crate) const COLOUR: Theme = Theme { colour: true, ascii: false };
+pub(crate) const COLOUR: Theme = Theme::new(Depth::Sixteen, false);
 
 fn cluster(i: usize) -> ClusterCell {
     let list = [List::Free, List::Nonfull, List::Frag, List::Full, List::None, List::Discard][i % 6];
@@ -44,7 +44,7 @@ pub(crate) fn busy(cgroups: usize) -> Snapshot {
     };
     let memcg = |i: usize| MemcgView {
         id: i as u16 + 1,
-        path: format!("/kubepods.slice/pod-{i}/db-ü-日本"),
+        path: format!("/kubepods.slice/pod-{i}/db-ü-日本").into(),
         slots: 1_000 - i as u64 % 1000,
         mix: [0, 10, 200, 500, 290],
         charged: 990,

@@ -2,7 +2,8 @@
 
 use super::Spec;
 use super::ring::draft;
-use crate::meta::{CgroupInfo, ClockPair, DeviceInfo, Header, KernelInfo, Update};
+use crate::meta::{CgroupInfo, CgroupUse, ClockPair, DeviceInfo, Header, KernelInfo, Update};
+use crate::model::charge::UNLIMITED;
 use crate::model::policy::SWAP_TABLE;
 use crate::model::{Config, Device, DeviceSpec, Model};
 use vswap_common::slot::CLUSTER_SLOTS;
@@ -17,6 +18,8 @@ pub(super) const DEVICES: usize = 3;
 /// The device that comes and goes.
 pub(super) const GUEST: u8 = 1;
 /// The first device is filled before the others, which take turns.
+/// Bytes of a page.
+const PAGE: u32 = 4096;
 const PRIORITIES: [i32; DEVICES] = [10, -1, -1];
 const SWP_PAGE_DISCARD: u16 = 1 << 10;
 /// `SWP_USED | SWP_SOLIDSTATE | SWP_BLKDEV`; the last device also discards clusters that became free
@@ -82,7 +85,7 @@ pub(super) fn swapon(model: &mut Model, sizes: [u64; DEVICES]) -> Option<Record>
     Some(Record { entry: Entry::new(dev, slots).0, arg: slots - 1, flags, ..draft(Kind::SwapOn) })
 }
 
-/// The devices in use, as /proc/swaps lists them.
+/// The devices in use, as /proc/swaps lists them, and what the files of the cgroups would say.
 pub(super) fn news(model: &Model) -> Update {
     let info = |(dev, device): (u8, &Device)| DeviceInfo {
         dev,
@@ -92,7 +95,17 @@ pub(super) fn news(model: &Model) -> Update {
         prio: device.priority,
         r#virtual: false,
     };
-    Update { devices: model.devices().map(info).collect(), ..Update::default() }
+    let bytes = |pages: u64| pages * u64::from(PAGE);
+    let usage = |g: &Group| {
+        let state = model.charges().get(g.id);
+        let limit = (state.limit != UNLIMITED).then(|| bytes(state.limit));
+        CgroupUse { id: g.id, swap: Some(bytes(state.swap)), swap_max: limit, ..CgroupUse::default() }
+    };
+    Update {
+        devices: model.devices().map(info).collect(),
+        usage: GROUPS.iter().map(usage).collect(),
+        ..Update::default()
+    }
 }
 
 /// What a trace of this machine says about itself. The same for the same spec and version.
@@ -111,7 +124,7 @@ pub(super) fn header(spec: &Spec) -> Header {
             release: "vswap generator".to_owned(),
             machine: "generated".to_owned(),
             cpus: spec.cpus.into(),
-            page_size: 4096,
+            page_size: PAGE,
             cluster_slots: CLUSTER_SLOTS,
         },
         // The allocator and the words are those of Linux 7.3.

@@ -42,6 +42,8 @@ pub const USUAL_CPUS: u16 = 4;
 const SLICE: usize = 16_384;
 /// A paced poll waits at least this long, so that a demo makes batches and not single events.
 const TICK: Duration = Duration::from_millis(20);
+/// Event time between two looks at the files of the generated machine.
+const NEWS_EVERY_NS: u64 = 1_000_000_000;
 /// Behind by more than this (the process was stopped, the machine slept), event time no longer tries to catch up.
 const MOST_BEHIND: Duration = Duration::from_secs(1);
 
@@ -69,6 +71,8 @@ impl Spec {
 pub struct Generator {
     header: Header,
     sim: Sim,
+    /// Event time at which devices and cgroups are told again.
+    next_news: u64,
     pace: Option<Pace>,
 }
 
@@ -102,7 +106,7 @@ impl Generator {
     pub fn of(spec: Spec) -> Self {
         let slots = spec.slots.clamp(*SLOTS.start(), *SLOTS.end());
         let spec = Spec { slots, cpus: spec.cpus.clamp(*CPUS.start(), *CPUS.end()), ..spec };
-        Self { header: machine::header(&spec), sim: Sim::new(&spec), pace: None }
+        Self { header: machine::header(&spec), sim: Sim::new(&spec), next_news: 0, pace: None }
     }
 
     /// The next records, at least `n`, in ring order; for benches that want the wire form and no news.
@@ -127,8 +131,10 @@ impl Generator {
     fn chunk(&mut self, until: u64, n: usize) -> (Option<Update>, Vec<Record>) {
         let mut news = None;
         // News of a device come behind the record of its swapon.
-        if self.sim.announce && self.sim.kernel.ring.waiting() == 0 {
+        let due = self.sim.announce || self.sim.now() >= self.next_news;
+        if due && self.sim.kernel.ring.waiting() == 0 {
             self.sim.announce = false;
+            self.next_news = self.sim.now() + NEWS_EVERY_NS;
             news = Some(machine::news(&self.sim.kernel.model));
         }
         self.sim.run(until, n);

@@ -1,7 +1,8 @@
 //! The keys, printed from the table that input uses, and how to read the screens.
 
 use crate::app::App;
-use crate::app::keymap::{KEYS, Key, Scope};
+use crate::app::keymap::{Key, Scope};
+use crate::app::keys::KEYS;
 use crate::snapshot::Backend;
 use crate::ui::pen::{Pen, width};
 use crate::ui::theme::Theme;

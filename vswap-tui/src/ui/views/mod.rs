@@ -1,9 +1,16 @@
 //! The screens.
 
 pub mod allocator;
+pub mod cgroups;
 pub mod clusters;
+pub mod doctor;
+mod event;
+pub mod flow;
 pub mod help;
+pub mod latency;
+pub mod mapping;
 pub mod overview;
+mod slot;
 
 use crate::app::{App, Origin};
 use crate::ui::pen::Pen;

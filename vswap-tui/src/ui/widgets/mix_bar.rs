@@ -41,7 +41,7 @@ pub fn draw(pen: &mut Pen<'_>, (x, y): (u16, u16), width: u16, theme: Theme, mix
     for backend in ORDER {
         let n = cells[backend as usize];
         let style = theme.backend_area(backend);
-        let fill = if theme.colour { ' ' } else { Theme::backend_char(backend) };
+        let fill = if theme.colour() { ' ' } else { Theme::backend_char(backend) };
         for i in 0..n {
             pen.cell(at + i, y, fill, style);
         }
@@ -54,7 +54,7 @@ pub fn draw(pen: &mut Pen<'_>, (x, y): (u16, u16), width: u16, theme: Theme, mix
         at += n;
     }
     for i in at..x + width {
-        pen.cell(i, y, if theme.colour { ' ' } else { '_' }, theme.empty());
+        pen.cell(i, y, if theme.colour() { ' ' } else { '_' }, theme.empty());
     }
 }
 

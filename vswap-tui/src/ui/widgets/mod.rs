@@ -1,5 +1,6 @@
 //! Small drawings that several views share.
 
+pub mod lines;
 pub mod mix_bar;
 pub mod spark;
 pub mod stack;

@@ -36,6 +36,7 @@ pub fn draw(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ui::theme::Depth;
     use ratatui::buffer::Buffer;
     use ratatui::layout::Rect;
 
@@ -51,7 +52,7 @@ mod tests {
     #[test]
     fn newest_is_at_the_right() {
         let mut buf = Buffer::empty(Rect::new(0, 0, 6, 1));
-        let theme = Theme { colour: false, ascii: true };
+        let theme = Theme::new(Depth::Mono, true);
         let mut pen = Pen::new(&mut buf, Rect::new(0, 0, 6, 1));
         draw(&mut pen, (0, 0), 6, theme, Style::new(), [9, 0, 8].into_iter());
         let row: String = buf.content().iter().map(ratatui::buffer::Cell::symbol).collect();

@@ -18,7 +18,7 @@ pub fn draw(pen: &mut Pen<'_>, theme: Theme, bins: &[Bin]) {
         let cells = mix_bar::columns(&bin.mix, most, height);
         let mut y = height;
         for backend in ORDER.iter().rev() {
-            let fill = if theme.colour { ' ' } else { Theme::backend_char(*backend) };
+            let fill = if theme.colour() { ' ' } else { Theme::backend_char(*backend) };
             for _ in 0..cells[*backend as usize] {
                 y -= 1;
                 pen.cell(start + i as u16, y, fill, theme.backend_area(*backend));
@@ -30,6 +30,7 @@ pub fn draw(pen: &mut Pen<'_>, theme: Theme, bins: &[Bin]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ui::theme::Depth;
     use ratatui::buffer::Buffer;
     use ratatui::layout::Rect;
 
@@ -38,7 +39,7 @@ mod tests {
         let area = Rect::new(0, 0, 3, 4);
         let mut buf = Buffer::empty(area);
         let bin = |zswap, phys| Bin { mix: [0, 0, 0, zswap, phys], ..Bin::default() };
-        let theme = Theme { colour: false, ascii: true };
+        let theme = Theme::new(Depth::Mono, true);
         draw(&mut Pen::new(&mut buf, area), theme, &[bin(0, 0), bin(2, 2), bin(0, 1)]);
         let rows: Vec<String> = (0..4).map(|y| (0..3).map(|x| buf[(x, y)].symbol()).collect()).collect();
         assert_eq!(rows, [" z ", " z ", " % ", " %%"]);

@@ -1,11 +1,11 @@
 //! Model and kernel: how often the same, and where first not.
 
-use super::Lines;
 use crate::app::App;
 use crate::check::{Agreement, Cause, Compared};
 use crate::report::FaultGroup;
 use crate::ui::format::{count, duration, percent_of};
 use crate::ui::theme::Theme;
+use crate::ui::widgets::lines::Lines;
 use ratatui::style::Style;
 
 pub(super) fn add(lines: &mut Lines, width: u16, theme: Theme, app: &App) {

@@ -1,7 +1,7 @@
 //! What the CPUs' caches name: where the next request of an order looks first.
 
-use super::{Lines, Put};
 use crate::app::App;
+use crate::ui::widgets::lines::{Lines, Put};
 use ratatui::style::Style;
 
 pub(super) fn add(lines: &mut Lines, width: u16, app: &App) {
@@ -12,7 +12,7 @@ pub(super) fn add(lines: &mut Lines, width: u16, app: &App) {
         let texts: Vec<String> = named.map(|(order, (dev, off))| format!("o{order} {dev}:{off}")).collect();
         let cells = lines.line();
         cells.put(1, &format!("cpu {}", cpu.cpu), Style::new());
-        let mut x = super::NAME;
+        let mut x = crate::ui::widgets::lines::NAME;
         for text in texts {
             // An offset has up to ten digits; columns of one width can be read down.
             if x + 15 > width {

@@ -1,8 +1,8 @@
 //! What the load would need under other designs: the table that `vswap replay --compare` prints.
 
-use super::{Lines, Put};
 use crate::app::App;
 use crate::report::designs;
+use crate::ui::widgets::lines::{Lines, Put};
 use ratatui::style::Style;
 
 pub(super) fn add(lines: &mut Lines, app: &App) {

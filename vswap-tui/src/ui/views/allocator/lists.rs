@@ -1,11 +1,11 @@
 //! Clusters of the shown device by list and order, as the kernel's moves tell.
 
-use super::{Lines, Put};
 use crate::app::App;
 use crate::app::summary::on_list;
 use crate::snapshot::List;
 use crate::ui::format::count_in;
 use crate::ui::theme::Theme;
+use crate::ui::widgets::lines::{Lines, Put};
 use ratatui::style::Style;
 use vswap_common::slot::ORDERS;
 

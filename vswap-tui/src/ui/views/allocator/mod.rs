@@ -9,105 +9,9 @@ mod lists;
 use crate::app::App;
 use crate::ui::pen::Pen;
 use crate::ui::theme::Theme;
-use crate::ui::widgets::title;
+use crate::ui::widgets::lines::Lines;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
-
-/// Lines of one panel, drawn from any of them on.
-#[derive(Default)]
-struct Lines {
-    rows: Vec<Row>,
-}
-
-enum Row {
-    Title(String),
-    Cells(Vec<Cell>),
-}
-
-/// A text that begins at `x`, or with `right` ends before it.
-struct Cell {
-    x: u16,
-    right: bool,
-    text: String,
-    style: Style,
-}
-
-impl Lines {
-    fn title(&mut self, text: impl Into<String>) {
-        self.rows.push(Row::Title(text.into()));
-    }
-
-    fn line(&mut self) -> &mut Vec<Cell> {
-        self.rows.push(Row::Cells(Vec::new()));
-        match self.rows.last_mut() {
-            Some(Row::Cells(cells)) => cells,
-            _ => unreachable!("a row of cells was pushed just now"),
-        }
-    }
-
-    /// A name and what is to be said about it, over as many lines as it takes.
-    fn pair(&mut self, name: &str, text: &str, width: u16, style: Style) {
-        let room = usize::from(width.saturating_sub(NAME + 1)).max(10);
-        let mut name = name;
-        for part in wrap(text, room) {
-            let cells = self.line();
-            cells.put(1, name, Style::new());
-            cells.put(NAME, &part, style);
-            name = "";
-        }
-    }
-
-    fn draw(&self, pen: &mut Pen<'_>, theme: Theme, top: usize) {
-        for (y, row) in (0..pen.height()).zip(self.rows.iter().skip(top)) {
-            match row {
-                Row::Title(text) => title(pen, y, theme, text, &[]),
-                Row::Cells(cells) => {
-                    for cell in cells {
-                        if cell.right {
-                            pen.right(cell.x, y, &cell.text, cell.style);
-                        } else {
-                            pen.put(cell.x, y, &cell.text, cell.style);
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Column of what is said about a name.
-const NAME: u16 = 13;
-
-trait Put {
-    fn put(&mut self, x: u16, text: &str, style: Style);
-    fn right(&mut self, end: u16, text: &str, style: Style);
-}
-
-impl Put for Vec<Cell> {
-    fn put(&mut self, x: u16, text: &str, style: Style) {
-        self.push(Cell { x, right: false, text: text.to_owned(), style });
-    }
-
-    fn right(&mut self, end: u16, text: &str, style: Style) {
-        self.push(Cell { x: end, right: true, text: text.to_owned(), style });
-    }
-}
-
-/// Breaks at blanks into parts of at most `room` columns; a longer word stands alone and is cut by the screen.
-fn wrap(text: &str, room: usize) -> Vec<String> {
-    let mut parts: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match parts.last_mut() {
-            Some(part) if part.chars().count() + 1 + word.chars().count() <= room => {
-                part.push(' ');
-                part.push_str(word);
-            }
-            _ => parts.push(word.to_owned()),
-        }
-    }
-    parts
-}
 
 /// Draws the view.
 pub fn draw(buf: &mut Buffer, body: Rect, theme: Theme, app: &App) {
@@ -120,21 +24,6 @@ pub fn draw(buf: &mut Buffer, body: Rect, theme: Theme, app: &App) {
     caches::add(&mut lines, body.width, app);
     designs::add(&mut lines, app);
     // The last line can be scrolled to, not past.
-    let top = app.allocator_top.min(lines.rows.len().saturating_sub(usize::from(body.height)));
+    let top = app.allocator_top.min(lines.len().saturating_sub(usize::from(body.height)));
     lines.draw(&mut Pen::new(buf, body), theme, top);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn long_text_is_broken_at_blanks_and_nothing_is_lost() {
-        let text = "nonfull[0] (15) 11 20 19; free (10) 22";
-        let parts = wrap(text, 12);
-        assert!(parts.iter().all(|p| p.len() <= 12), "{parts:?}");
-        assert_eq!(parts.join(" "), text);
-        assert_eq!(wrap("abcdefghijklm x", 5), ["abcdefghijklm", "x"]);
-        assert!(wrap("", 5).is_empty());
-    }
 }

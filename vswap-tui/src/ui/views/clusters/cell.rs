@@ -103,13 +103,14 @@ const fn tenth_char(base: char, tenths: u16) -> char {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ui::theme::Depth;
 
     fn cluster(list: List, zswap: u16) -> ClusterCell {
         ClusterCell { mix: [0, 0, 0, zswap, 0], list, order: 3, ..ClusterCell::default() }
     }
 
     fn look(clusters: &[ClusterCell], paint: Paint) -> char {
-        Group::of(clusters).look(Theme { colour: false, ascii: true }, paint).0
+        Group::of(clusters).look(Theme::new(Depth::Mono, true), paint).0
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 pub mod cell;
 mod panel;
+pub(crate) mod slots;
 
 use crate::app::grid::Grid;
 use crate::app::layout::{self, LABEL};
@@ -19,6 +20,9 @@ pub fn draw(buf: &mut Buffer, body: Rect, theme: Theme, app: &App) {
     let Some(device) = app.device().filter(|d| !d.clusters.is_empty()) else {
         return super::empty(buf, body, theme, app);
     };
+    if app.clusters.open {
+        return slots::draw(buf, body, theme, app);
+    }
     let parts = layout::clusters(body);
     // The drawn size decides, so that a buffer of another size than the state's is still drawn inside its area.
     let grid = Grid::new(device.clusters.len(), parts.map, app.clusters.zoom);

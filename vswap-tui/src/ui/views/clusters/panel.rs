@@ -28,6 +28,7 @@ const fn name(list: List) -> &'static str {
 /// Draws the panel; the cursor's cluster first, because it is what was asked for.
 pub(super) fn draw(pen: &mut Pen<'_>, theme: Theme, app: &App, device: &DeviceView, grid: &Grid) {
     let y = under_cursor(pen, 0, theme, app, device, grid);
+    let y = aligned(pen, y, theme, device);
     let y = legend(pen, y, theme, app);
     lists(pen, y, theme, app);
 }
@@ -66,6 +67,32 @@ fn under_cursor(pen: &mut Pen<'_>, y: u16, theme: Theme, app: &App, device: &Dev
         x += width(&text) as u16 + 2;
     }
     y + 2
+}
+
+/// How fragmented the device is: folios of each order that would still find an aligned run of free slots.
+fn aligned(pen: &mut Pen<'_>, mut y: u16, theme: Theme, device: &DeviceView) -> u16 {
+    let sure = if device.aligned_exact { "" } else { ", at most" };
+    let mut x = 1;
+    if pen.height() > 14 {
+        title(pen, y + 1, theme, &format!("Aligned free runs by order{sure}"), &[]);
+        y += 2;
+    } else {
+        let head = format!("fits by order{sure}");
+        pen.put(1, y, &head, theme.strong());
+        x = width(&head) as u16 + 2;
+    }
+    for (order, n) in device.aligned.iter().enumerate() {
+        let text = format!("{order}:{}", format::count_in(*n, 6));
+        let long = width(&text) as u16 + 1;
+        if x + long > pen.width() + 1 && pen.height() > 14 {
+            x = 1;
+            y += 1;
+        }
+        // None left is what a reader looks for.
+        pen.put(x, y, &text, if *n == 0 { theme.warn() } else { theme.order(order as u8) });
+        x += long;
+    }
+    y + 1
 }
 
 /// Characters and their meaning, as many a line as fit.

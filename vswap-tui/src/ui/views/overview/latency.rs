@@ -1,23 +1,13 @@
 //! What a page costs, by kind.
 
+use super::super::latency::label;
 use crate::app::App;
-use crate::snapshot::{Backend, LatencyKind};
+use crate::snapshot::LatencyKind;
 use crate::ui::format;
 use crate::ui::pen::Pen;
 use crate::ui::theme::Theme;
 use crate::ui::widgets::title;
 use ratatui::style::Style;
-
-const fn label(kind: LatencyKind) -> (&'static str, Backend) {
-    match kind {
-        LatencyKind::LoadZero => ("in zero", Backend::Zero),
-        LatencyKind::LoadZswap => ("in zswap", Backend::Zswap),
-        LatencyKind::LoadPhys => ("in phys", Backend::Phys),
-        LatencyKind::StoreZswap => ("out zswap", Backend::Zswap),
-        LatencyKind::WritePhys => ("out phys", Backend::Phys),
-        LatencyKind::InZswap => ("stay zswap", Backend::Zswap),
-    }
-}
 
 pub(super) fn draw(pen: &mut Pen<'_>, theme: Theme, app: &App) {
     // The count goes first when there is no room, then the maximum keeps its place: it is what hurts.

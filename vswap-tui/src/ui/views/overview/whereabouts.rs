@@ -1,7 +1,7 @@
 //! Where the swapped pages are: slots, bytes, share and history of each backend, the mix as a bar, the zswap pool.
 
 use crate::app::App;
-use crate::snapshot::{Backend, Snapshot};
+use crate::snapshot::{Backend, DeviceView, Snapshot};
 use crate::ui::format;
 use crate::ui::pen::Pen;
 use crate::ui::theme::Theme;
@@ -9,8 +9,8 @@ use crate::ui::widgets::mix_bar::{self, ORDER};
 use crate::ui::widgets::{spark, title};
 use ratatui::style::Style;
 
-/// Title, five backends, total, bar, zswap line.
-pub(super) const ROWS: u16 = 9;
+/// Title, five backends, total, bar, zswap, waste.
+pub(super) const ROWS: u16 = 10;
 
 /// Ends of the columns.
 const SLOTS: u16 = 24;
@@ -52,6 +52,34 @@ pub(super) fn draw(pen: &mut Pen<'_>, theme: Theme, app: &App) {
     let width = pen.width().saturating_sub(2);
     mix_bar::draw(pen, (1, 7), width, theme, &s.mix, 0);
     pen.put(1, 8, &zswap(s, app.page_size()), Style::new());
+    let (text, much) = waste(s, app.page_size());
+    pen.put(1, 9, &text, if much { theme.warn() } else { Style::new() });
+}
+
+/// Slots that take room on devices and hold nothing there, and whether they are most of those in use. With a virtual
+/// device: how many virtual slots, and how many of the devices' own.
+fn waste(s: &Snapshot, page: u64) -> (String, bool) {
+    let sum = |is_virtual: bool, part: fn(&DeviceView) -> u64| {
+        s.devices.iter().filter(|d| d.r#virtual == is_virtual).map(part).sum::<u64>()
+    };
+    let real = sum(false, |d| d.used);
+    let waste = sum(false, |d| d.mix[Backend::Zswap as usize] + d.mix[Backend::Zero as usize]);
+    let mut text = if s.devices.iter().any(|d| d.r#virtual) {
+        let used = sum(true, |d| d.used);
+        format!("virtual slots in use {}, physical ones {}; ", format::count(used), format::count(real))
+    } else {
+        String::new()
+    };
+    text.push_str(&match waste {
+        0 => "no slot of a device holds only zswap or zero pages".to_owned(),
+        n => format!(
+            "waste: {} slots of devices ({}, {}) hold only zswap or zero pages",
+            format::count(n),
+            format::bytes(n.saturating_mul(page)),
+            format::percent_of(n, real)
+        ),
+    });
+    (text, waste > real / 2 && waste > 0)
 }
 
 fn numbers(pen: &mut Pen<'_>, y: u16, slots: u64, app: &App) {
