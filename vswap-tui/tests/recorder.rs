@@ -159,7 +159,7 @@ fn a_flight_recorder_saves_the_last_minutes_and_flies_on() {
         assert!(saved.slots == lines(&live), "round {round}");
         assert_eq!(saved.snapshot.losses.contradictions, 0);
         assert!(saved.snapshot.events > 20_000 && saved.snapshot.events < events, "only the last of them");
-        let names: Vec<_> = saved.snapshot.memcgs.iter().map(|m| m.path.as_str()).collect();
+        let names: Vec<_> = saved.snapshot.memcgs.iter().map(|m| &*m.path).collect();
         assert!(!names.is_empty() && names.iter().all(|n| n.starts_with('/')), "{names:?}");
     }
 }

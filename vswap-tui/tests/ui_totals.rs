@@ -10,7 +10,7 @@ use vswap_tui::app::totals::{TotalsApp, TotalsEffect};
 use vswap_tui::kernel::ladder::Rung;
 use vswap_tui::meta::{HookPlan, HookState};
 use vswap_tui::totals::{BLIND, CgroupRow, Device, LEFT_OUT, Reclaim, Row, SwapIo, Trust, View};
-use vswap_tui::ui::theme::Theme;
+use vswap_tui::ui::theme::{Depth, Theme};
 use vswap_tui::ui::totals::draw;
 
 fn row(name: &'static str, total: u64, rate: f64, trust: Trust) -> Row {
@@ -74,7 +74,7 @@ fn view() -> View {
 
 fn lines(app: &TotalsApp, width: u16, height: u16) -> Vec<String> {
     let mut buf = Buffer::empty(Rect::new(0, 0, width, height));
-    draw(app, Theme { colour: false, ascii: true }, &mut buf);
+    draw(app, Theme::new(Depth::Mono, true), &mut buf);
     let cells = buf.content().chunks(usize::from(width));
     cells.map(|line| line.iter().map(ratatui::buffer::Cell::symbol).collect()).collect()
 }

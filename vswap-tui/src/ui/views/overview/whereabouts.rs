@@ -73,7 +73,7 @@ fn waste(s: &Snapshot, page: u64) -> (String, bool) {
     text.push_str(&match waste {
         0 => "no slot of a device holds only zswap or zero pages".to_owned(),
         n => format!(
-            "waste: {} slots of devices ({}, {}) hold only zswap or zero pages",
+            "waste: {} device slots ({}, {}) hold only zswap or zero pages",
             format::count(n),
             format::bytes(n.saturating_mul(page)),
             format::percent_of(n, real)
