@@ -315,7 +315,9 @@ impl Pump {
             Control::StepBlock => self.step(usize::MAX)?,
             Control::StepTime(ns) => {
                 pace.set_paused(true, at, wall);
-                self.goal = Some(Goal::Time(at.saturating_add(ns)));
+                // Before the first event there is no time yet.
+                let from = if self.first_ts.is_none() { self.peek()?.unwrap_or(at) } else { at };
+                self.goal = Some(Goal::Time(from.saturating_add(ns)));
             }
             Control::Seek(to) => self.seek(to)?,
             Control::Find(landmark) => self.goal = Some(Goal::find(landmark, at, differences)),
@@ -324,14 +326,20 @@ impl Pump {
         Ok(())
     }
 
-    /// Takes in up to `most` events of the batch (of the next one, if this one is used up) and pauses there.
-    fn step(&mut self, most: usize) -> anyhow::Result<()> {
-        // A batch may bring news only; a few of those are passed over, so that a step shows something.
+    /// Time of the next event, if there is one at hand.
+    fn peek(&mut self) -> anyhow::Result<Option<u64>> {
+        // A batch may bring news only; a few of those are passed over.
         for _ in 0..16 {
             if self.taken == self.batch.events.len() && self.end.is_none() {
                 self.refill(Duration::ZERO)?;
             }
         }
+        Ok(self.batch.events.get(self.taken).map(|e| e.ts))
+    }
+
+    /// Takes in up to `most` events of the batch (of the next one, if this one is used up) and pauses there.
+    fn step(&mut self, most: usize) -> anyhow::Result<()> {
+        self.peek()?;
         for _ in 0..most.min(self.batch.events.len() - self.taken) {
             self.take_one();
         }

@@ -1,9 +1,11 @@
 //! The binary on a pseudo-terminal: what a terminal would get, and what it is left like.
 
+mod screen;
+
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
+use rustix::termios::{LocalModes, Winsize, tcgetattr, tcgetwinsize, tcsetwinsize};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
@@ -110,6 +112,21 @@ impl Pty {
         };
         self.until(&format!("'{text}' after {from}"), || end().is_some());
         end().unwrap()
+    }
+
+    /// What is on the screen now.
+    pub(crate) fn screen(&self) -> String {
+        let size = tcgetwinsize(&self.slave).unwrap();
+        screen::Screen::of(&self.output(), size.ws_col.into(), size.ws_row.into()).text()
+    }
+
+    /// Waits until the screen shows a text.
+    pub(crate) fn shows(&self, text: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.screen().contains(text) {
+            assert!(Instant::now() < deadline, "no '{text}' on the screen:\n{}", self.screen());
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     fn until(&self, what: &str, condition: impl Fn() -> bool) {
