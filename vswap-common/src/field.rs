@@ -194,6 +194,25 @@ fields! {
     FreeSlotsTold = "nr_swap_pages is told",
     /// 1 where it tells the addresses of zswap's switch and of its counters of refused stores, else missing.
     RefusalsTold = "zswap_reject_* are told",
+    /// Offset of `swap_info_struct.inuse_pages`.
+    SiInuse = "swap_info_struct.inuse_pages",
+    /// Offset of `swap_cluster_info_dynamic.virtual_table`, pointer to the words that say where virtual slots have
+    /// their data; the cluster itself is the first member. Missing without virtual swap, as all below.
+    VirtTable = "swap_cluster_info_dynamic.virtual_table",
+    /// Offset of `swap_cluster_info_dynamic.index`, u32: virtual clusters are in no array.
+    VirtIndex = "swap_cluster_info_dynamic.index",
+    /// Offset of `swap_info_struct.cluster_info_pool`, the xarray of virtual clusters.
+    VirtPool = "swap_info_struct.cluster_info_pool",
+    /// `SWP_VSWAP`, the flag of the virtual device.
+    VirtFlag = "SWP_VSWAP",
+    /// Tag of a word that names a physical slot.
+    VirtPhys = "VSWAP_SWAPFILE",
+    /// Tag of a word that points to a zswap entry.
+    VirtZswap = "VSWAP_ZSWAP",
+    /// Tag of a zero-filled slot; missing where the flag in the swap table word says it.
+    VirtZero = "VSWAP_ZERO in word",
+    /// Bit of a word that names a physical slot at which its device number begins.
+    VirtTypeAt = "device number in word",
 }
 
 /// Number of fields.

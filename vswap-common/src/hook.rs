@@ -118,9 +118,13 @@ impl Hook {
     /// Programs that serve the hook on some kernels in one copy: what the kernel skips of them is lost.
     pub const fn helpers(self) -> &'static [&'static str] {
         match self {
-            Self::Free => &["free_slot", "free_parked", "free_run", "reserve"],
+            Self::Free => {
+                &["free_slot", "free_parked", "free_run", "reserve", "release", "unback", "unback_at_end"]
+            }
+            Self::CacheAdd => &["back"],
             Self::CacheDel => &["cache_clear"],
             Self::Charge => &["charge_enter"],
+            Self::Write => &["write_phys"],
             Self::AllocExit => &["alloc_return"],
             _ => &[],
         }

@@ -42,7 +42,7 @@ pub enum Kind {
     /// Swap-in failed in zswap. `val` = negative errno.
     LoadFail = 17,
     /// Physical write queued (`__swap_writepage`). Flag `WRITEBACK`: from zswap, not from reclaim, then `val` =
-    /// [`crate::why::Writeback`].
+    /// [`crate::why::Writeback`]. `arg` = first physical slot behind virtual ones, else 0.
     Write = 18,
     /// Physical write finished. Flag `FAILED`: the data is not on the device.
     WriteEnd = 19,
@@ -100,11 +100,19 @@ pub enum Kind {
     /// A walk over zswap's list of old entries ended. `val` = [`crate::why::Writeback`], `arg` = what became of the
     /// entries it looked at, [`crate::why::walk`].
     Shrink = 38,
+    /// Physical slots were taken to back virtual ones (`folio_realloc_swap`): `arg` = first virtual slot. Their cgroup is
+    /// charged for them next; if it refuses, an `Unback` follows.
+    Back = 39,
+    /// Physical slots that backed virtual ones are free again (`__swap_cluster_free_phys_backing`).
+    Unback = 40,
+    /// Virtual slots give up what held their data (`vswap_release_backing`). `val` = [`crate::place`] of the first one
+    /// before. Flag `CACHED`: its folio is in the swap cache, and the only copy from here on.
+    Release = 41,
 }
 
 impl Kind {
     /// All kinds in the order of their numbers.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 41] = [
         Self::Gap,
         Self::Alloc,
         Self::AllocFail,
@@ -143,6 +151,9 @@ impl Kind {
         Self::SwapOffBegin,
         Self::ScanCandidate,
         Self::Shrink,
+        Self::Back,
+        Self::Unback,
+        Self::Release,
     ];
 
     /// The kind with this number, if there is one.
@@ -191,6 +202,9 @@ impl Kind {
             Self::SwapOffBegin => "swapoff_begin",
             Self::ScanCandidate => "scan_candidate",
             Self::Shrink => "shrink",
+            Self::Back => "back",
+            Self::Unback => "unback",
+            Self::Release => "release",
         }
     }
 }

@@ -29,6 +29,9 @@ pub mod flags {
     pub const IN_FREE: u16 = 1 << 10;
     /// Slots were found and given back: the cgroup's limit refused them.
     pub const GIVEN: u16 = 1 << 11;
+    /// The zswap entry was freed by the thread that has just written its page to a device: the folio is unlocked, and the
+    /// slot may have gone on since (virtual swap).
+    pub const MOVED: u16 = 1 << 12;
     // Bits 13 to 15: `crate::why::RECLAIMER_SHIFT`.
 }
 

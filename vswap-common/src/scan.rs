@@ -89,10 +89,12 @@ pub enum Address {
     RejectAllocFail,
     /// `zswap_reject_kmemcache_fail`, u64.
     RejectEntryFail,
+    /// `vswap_si`: the virtual device.
+    VirtualDevice,
 }
 
 /// Number of addresses.
-pub const ADDRESSES: usize = 19;
+pub const ADDRESSES: usize = 20;
 
 impl Address {
     /// All of them in the order of their numbers.
@@ -116,6 +118,7 @@ impl Address {
         Self::RejectCompressPoor,
         Self::RejectAllocFail,
         Self::RejectEntryFail,
+        Self::VirtualDevice,
     ];
 
     /// Names of the variable, the newest first.
@@ -140,6 +143,7 @@ impl Address {
             Self::RejectCompressPoor => &["zswap_reject_compress_poor"],
             Self::RejectAllocFail => &["zswap_reject_alloc_fail"],
             Self::RejectEntryFail => &["zswap_reject_kmemcache_fail"],
+            Self::VirtualDevice => &["vswap_si"],
         }
     }
 }

@@ -41,6 +41,10 @@ pub struct Task {
     /// Entry of the folio that last left the swap cache and did not go by reclaim, until its slots are told free or
     /// others come out of a cache of slots (only with slot caches).
     pub left: u64,
+    /// Entry that was just written from zswap to a device, until zswap frees it (only with virtual swap).
+    pub moved: u64,
+    /// First of the slots being freed, until the end that all frees share (only with virtual swap).
+    pub freed: u64,
     /// Entry read into a folio outside the swap cache (only with slot caches), 0 if none.
     pub aside: u64,
     /// First entry of the running `free_swap_and_cache_nr`.
@@ -92,6 +96,8 @@ const EMPTY: Task = Task {
     out_entry: 0,
     joined: 0,
     left: 0,
+    moved: 0,
+    freed: 0,
     aside: 0,
     free_entry: 0,
     out_ts: 0,

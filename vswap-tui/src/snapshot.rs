@@ -85,7 +85,7 @@ impl List {
 /// One cluster of a device.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct ClusterCell {
-    /// Slots in use by backend (as [`Mix`]).
+    /// Slots in use by backend (as [`Mix`]); those that back virtual slots count as `phys`.
     pub mix: [u16; 5],
     /// Slots in use that are not confirmed.
     pub unconfirmed: u16,
@@ -122,7 +122,9 @@ pub struct DeviceView {
     /// Slots that nobody owns and the kernel counts as in use: they wait in per-CPU caches (6.12). `None` where there are
     /// none such, or not every event about them was seen.
     pub idle: Option<u64>,
-    /// Slots in use by backend.
+    /// Slots in use that hold the data of virtual slots: these are counted again on the virtual device.
+    pub backing: u64,
+    /// Slots in use by backend; those that back virtual slots count as `phys`.
     pub mix: Mix,
     /// Priority.
     pub prio: i32,
@@ -299,11 +301,13 @@ pub enum Fault {
     ZeroFlag = 8,
     /// The device went away (or came back) with slots in use.
     LeakAtSwapoff = 9,
+    /// A physical slot backs two virtual ones, or a virtual one was given a second.
+    TwoBackings = 10,
 }
 
 impl Fault {
     /// All of them in the order of their numbers.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::DoubleAllocation,
         Self::FreeOfFreeSlot,
         Self::FreeInCache,
@@ -314,6 +318,7 @@ impl Fault {
         Self::NotCached,
         Self::ZeroFlag,
         Self::LeakAtSwapoff,
+        Self::TwoBackings,
     ];
 
     /// In words.
@@ -329,6 +334,7 @@ impl Fault {
             Self::NotCached => "use of a folio that is not in the swap cache",
             Self::ZeroFlag => "zero flag that does not fit the data",
             Self::LeakAtSwapoff => "slots in use when the device went",
+            Self::TwoBackings => "two owners of one physical slot, or two physical slots of one owner",
         }
     }
 }
@@ -429,7 +435,7 @@ pub struct Snapshot {
     pub header: Arc<Header>,
     /// Events taken in.
     pub events: u64,
-    /// Slots in use by backend, all devices that hold slots.
+    /// Slots in use by backend, all devices. Physical slots that back virtual ones are no slots of their own here.
     pub mix: Mix,
     /// Slots in use and cached.
     pub cached: u64,

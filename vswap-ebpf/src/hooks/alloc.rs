@@ -44,6 +44,25 @@ fn charge_once(ctx: &FExitContext) -> u32 {
     0
 }
 
+/// `void __mem_cgroup_record_swap(folio)` returned: the owner of virtual slots is recorded, and not charged.
+#[fexit]
+pub fn charge_virtual(ctx: FExitContext) -> u32 {
+    record_once(&ctx)
+}
+
+#[fexit]
+pub fn charge_virtual_2(ctx: FExitContext) -> u32 {
+    record_once(&ctx)
+}
+
+#[inline(always)]
+fn record_once(ctx: &FExitContext) -> u32 {
+    if charged(ctx.arg(0), 0).is_none() {
+        fault(Hook::Charge);
+    }
+    0
+}
+
 /// Kept until the slots are told. Giving slots up is recorded too, with no owner. A charge that went well is the
 /// last that can fail: nothing is to be told when the allocation returns.
 #[inline(always)]

@@ -1,5 +1,6 @@
 //! Entry into and exit from the swap cache: allocation, swap-in, reclaim. Both hooks run under the cluster lock.
 
+use super::virt;
 use crate::emit::{Draft, emit, fault, map_full, skipped};
 use crate::scratch::{ALLOC, CHARGES, FRESH};
 use crate::{layout, scratch, why};
@@ -168,7 +169,7 @@ fn del(ci: u64, folio: u64, entry: u64, shadow: u64) -> Option<()> {
 /// Adds what the word and the owner table say about the first slot; a folio's slots always agree in both.
 #[inline(always)]
 fn describe(draft: &mut Draft, ci: u64, entry: u64, word: u64) {
-    draft.flags |= layout::zero_flags(word);
+    draft.flags |= virt::zero_flags(ci, entry, word);
     if let Some(id) = layout::memcg(ci, entry) {
         draft.memcg = id;
         draft.flags |= flags::MEMCG;

@@ -1,5 +1,6 @@
 //! Slots become free, clusters change lists: all under the cluster lock.
 
+use super::virt;
 use crate::emit::{Draft, emit, fault, map_full};
 use crate::scratch::{FREEING, FRESH};
 use crate::{layout, scratch};
@@ -30,6 +31,7 @@ pub fn free(ctx: FEntryContext) -> u32 {
             {
                 task.state |= scratch::OUT_DONE;
             }
+            virt::note_freed(entry);
             emit(Hook::Free, &Draft::new(Kind::Free, entry, nr as u16, 0));
         }
         None => fault(Hook::Free),
@@ -191,11 +193,16 @@ fn list_of(list: u64, si: u64) -> (i32, u8) {
     }
 }
 
-/// First slot of the cluster in argument `n` on device `si`: its place in the device's array of clusters.
+/// First slot of the cluster in argument `n` on device `si`: its place in the device's array of clusters. Virtual clusters
+/// are in none and have an index.
 #[inline(always)]
-fn cluster_entry(ctx: &impl EbpfContext, si: u64, n: u64) -> Option<Entry> {
+pub(super) fn cluster_entry(ctx: &impl EbpfContext, si: u64, n: u64) -> Option<Entry> {
     let ci = layout::number_arg(ctx, n)?;
     let dev: u8 = layout::read(si, Field::SiType)?;
+    if virt::is_virtual(si) {
+        let index: u32 = layout::read(ci, Field::VirtIndex)?;
+        return Some(Entry::new(dev, u64::from(index) * u64::from(layout::value(Field::ClusterSlots))));
+    }
     let first: u64 = layout::read(si, Field::SiClusters)?;
     let index = ci.checked_sub(first)?.checked_div(u64::from(layout::value(Field::CiSize)))?;
     Some(Entry::new(dev, index * u64::from(layout::value(Field::ClusterSlots))))

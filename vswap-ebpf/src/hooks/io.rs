@@ -1,6 +1,7 @@
 //! Physical writes and reads. Completions run in interrupts and use no per-thread state.
 
-use crate::emit::{Draft, emit, fault};
+use super::virt;
+use crate::emit::{Draft, emit, fault, map_full};
 use crate::{layout, why};
 use crate::scratch::{self, OUT, OUT_DONE};
 use aya_ebpf::macros::{fentry, kprobe};
@@ -18,7 +19,15 @@ pub fn write(ctx: ProbeContext) -> u32 {
         fault(Hook::Write);
         return 0;
     };
+    queued(folio, 0);
+    0
+}
+
+/// Tells a write, to the slots `phys` of a device if they are not the folio's own.
+#[inline(always)]
+pub(super) fn queued(folio: layout::Folio, phys: u64) {
     let mut draft = Draft::new(Kind::Write, folio.entry, folio.nr(), folio.order);
+    draft.arg = phys;
     let task = scratch::current();
     draft.flags |= why::reclaimer(task.as_deref());
     match task {
@@ -28,8 +37,13 @@ pub fn write(ctx: ProbeContext) -> u32 {
             draft.val = why::writeback(task.as_deref()) as i32;
         }
     }
+    if phys != 0 && draft.flags & flags::WRITEBACK != 0 {
+        match scratch::current_or_new() {
+            Some(task) => virt::note_moved(task, folio.entry),
+            None => map_full(Hook::Write),
+        }
+    }
     emit(Hook::Write, &draft);
-    0
 }
 
 /// `swap_write_end(sio, failed)`, or `end_swap_bio_write(bio)` where bios are not batched.

@@ -15,4 +15,5 @@ mod reclaim;
 pub mod scan;
 pub mod tally;
 mod shrink;
+mod virt;
 mod zswap;

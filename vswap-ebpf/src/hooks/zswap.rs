@@ -1,5 +1,6 @@
 //! Writeout decisions and zswap: zero-filled, stored, refused, loaded, freed. All preemptible: see [`super`].
 
+use super::virt;
 use crate::emit::{Draft, emit, fault, map_full, now, skipped};
 use crate::{layout, why};
 use crate::scratch::{self, FREEING, OUT, OUT_DONE, READ, READ_ASKED, READ_IN_ZSWAP, STORE};
@@ -150,7 +151,9 @@ pub fn zswap_free(ctx: ProbeContext) -> u32 {
     if let Some(task) = scratch::current() {
         // A store may write back other slots: only an entry of the folio itself is replaced or undone by it.
         let in_run = |first: u64, order: u8| entry.wrapping_sub(first) < 1 << (order & 15);
-        if task.state & STORE != 0 && in_run(task.store_entry, task.store_order) {
+        if virt::has_moved(task, entry) {
+            draft.flags |= flags::MOVED;
+        } else if task.state & STORE != 0 && in_run(task.store_entry, task.store_order) {
             draft.flags |= flags::IN_STORE;
         } else if task.state & READ != 0 && in_run(task.read_entry, task.read_order) {
             draft.flags |= flags::IN_LOAD;

@@ -13,7 +13,7 @@ use crate::decode::Event;
 use crate::snapshot::latency::Offender;
 use crate::snapshot::why::Outcome;
 use crate::snapshot::{Backend, Fault, LatencyKind, List};
-use vswap_common::{Kind, flags};
+use vswap_common::{Entry, Kind, flags};
 
 impl Collector {
     /// Takes in one event.
@@ -58,17 +58,22 @@ impl Collector {
             Kind::WriteEnd => self.write_end(e),
             Kind::ReadEnd => self.read_end(e),
             Kind::SwapOn => {
+                let linked = self.drop_links(e);
                 let leftovers = self.map.switch_on(e);
-                self.leak(e, leftovers);
+                self.leak(e, leftovers || linked);
             }
             Kind::SwapOff => {
+                let linked = self.drop_links(e);
                 let leftovers = self.map.drop_device(e.entry.dev());
-                self.leak(e, leftovers);
+                self.leak(e, leftovers || linked);
             }
             Kind::ClusterMove => self.cluster_move(e),
             // References and the allocator's looks change neither place nor owner: they are for the model.
             Kind::Reserve => self.hold(e, true),
             Kind::Return => self.hold(e, false),
+            Kind::Back => self.back(e, Entry(e.arg), e.entry),
+            Kind::Unback => self.unback(e),
+            Kind::Release => self.release(e),
             Kind::Dup | Kind::Put | Kind::Isolate | Kind::AllocBegin => {}
             Kind::ScanBegin => self.scan_begin(e),
             Kind::ScanDevice => self.scan_device(e),
@@ -124,7 +129,7 @@ impl Collector {
     }
 
     #[cold]
-    fn contradiction(&mut self, e: &Event, clash: Clash) {
+    pub(super) fn contradiction(&mut self, e: &Event, clash: Clash) {
         self.losses.contradictions += 1;
         self.found.note(e, clash);
     }
@@ -200,6 +205,7 @@ impl Collector {
             clash.raise(Fault::FreeInCache, old.confirmed() && old.used() && old.cached());
             Word::FREE
         });
+        self.retire(e);
     }
 
     /// `swap_writeout` found zeroes only; recorded at its exit, after the unlock.
@@ -251,7 +257,7 @@ impl Collector {
         let locked = e.flags & (flags::IN_LOAD | flags::IN_STORE) != 0;
         self.rewrite(e, |old, clash| {
             // The slot is free, or becomes so at once.
-            if (!old.used() && old.confirmed()) || e.flags & flags::IN_FREE != 0 {
+            if (!old.used() && old.confirmed()) || e.flags & (flags::IN_FREE | flags::MOVED) != 0 {
                 return old;
             }
             if locked {
@@ -311,6 +317,9 @@ impl Collector {
         };
         let followed = self.writes.begin(e.entry, e.ts);
         self.losses.overflow += u64::from(!followed);
+        if e.arg != 0 {
+            self.back(e, e.entry, Entry(e.arg));
+        }
         let mut owner = 0;
         self.rewrite(e, |old, clash| {
             let word = held(old, e, clash);

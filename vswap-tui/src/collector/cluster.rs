@@ -1,8 +1,8 @@
 //! One cluster of slots: nine bytes a slot, one 64-bit word of state plus the high byte of a time.
 //!
 //! ```text
-//! bit 63........38 37....22 21..9 8...5  4          3       2....0
-//!     since (low)  memcg    len   order  confirmed  cached  status
+//! bit 63........39 38      37....22 21..9 8...5  4          3       2....0
+//!     since (low)  backed  memcg    len   order  confirmed  cached  status
 //! ```
 //!
 //! `status` is 0 for a free slot and backend + 1 for a slot in use. Everything an event changes sits in one word,
@@ -23,11 +23,12 @@ const LEN_SHIFT: u32 = 9;
 const LEN: u64 = 0x1fff << LEN_SHIFT;
 const MEMCG_SHIFT: u32 = 22;
 const MEMCG: u64 = 0xffff << MEMCG_SHIFT;
-const SINCE_SHIFT: u32 = 38;
+const BACKED: u64 = 1 << 38;
+const SINCE_SHIFT: u32 = 39;
 const SINCE: u64 = !0 << SINCE_SHIFT;
 /// Bits of the time that sit in the word; eight more sit in [`Cluster::since_high`].
 const SINCE_LOW_BITS: u32 = 64 - SINCE_SHIFT;
-/// Residence is kept modulo this many milliseconds (198 days).
+/// Residence is kept modulo this many milliseconds (99 days).
 const SINCE_RANGE: u64 = 1 << (SINCE_LOW_BITS + 8);
 /// Time of a slot that was in zswap before we came: the last millisecond of the range.
 pub(super) const SINCE_UNKNOWN: u64 = SINCE_RANGE - 1;
@@ -100,6 +101,15 @@ impl Word {
 
     pub(super) const fn with_memcg(self, memcg: u16) -> Self {
         Self((self.0 & !MEMCG) | ((memcg as u64) << MEMCG_SHIFT))
+    }
+
+    /// A physical slot is held for this virtual one, and charged to its cgroup.
+    pub(super) const fn backed(self) -> bool {
+        self.0 & BACKED != 0
+    }
+
+    pub(super) const fn with_backed(self, backed: bool) -> Self {
+        Self(if backed { self.0 | BACKED } else { self.0 & !BACKED })
     }
 
     /// A length no page has (negative, above a page) is stored as unknown.
@@ -188,12 +198,14 @@ mod tests {
             .with_confirmed(true)
             .with_order(9)
             .with_memcg(0xffff)
-            .with_len(4096);
+            .with_len(4096)
+            .with_backed(true);
         assert_eq!(
             (w.backend(), w.cached(), w.confirmed(), w.order(), w.memcg(), w.len()),
             (Backend::Zswap, true, true, 9, 0xffff, 4096)
         );
         let w = w.with_memcg(0).with_order(0);
+        assert!(w.backed() && !w.with_backed(false).same_but_cached(w));
         assert_eq!(
             (w.backend(), w.cached(), w.len(), w.memcg(), w.order()),
             (Backend::Zswap, true, 4096, 0, 0)
@@ -210,7 +222,7 @@ mod tests {
     #[test]
     fn residence_survives_the_word_boundary_and_never_disturbs_the_state() {
         let mut c = Cluster::boxed(Word::FREE.with_backend(Backend::Zswap).with_len(77));
-        for since in [0, 1, (1 << 26) - 1, 1 << 26, (1 << 34) - 3] {
+        for since in [0, 1, (1 << 25) - 1, 1 << 25, (1 << 33) - 3] {
             c.start_residence(5, since);
             assert_eq!(c.residence(5, since + 12_345), Some(12_345), "since {since}");
             assert_eq!((c.words()[5].len(), c.words()[5].backend()), (77, Backend::Zswap));

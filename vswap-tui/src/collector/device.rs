@@ -4,7 +4,7 @@ use super::cluster::{Cluster, SLOTS, Word};
 use super::spans::{Aligned, Spans};
 use crate::decode::Event;
 use crate::meta::DeviceInfo;
-use crate::snapshot::{ClusterCell, DeviceView, List, Mix};
+use crate::snapshot::{Backend, ClusterCell, DeviceView, List, Mix};
 use crate::trace::keyframe::KeyDevice;
 use rustc_hash::FxHashMap;
 use std::collections::hash_map::Entry as MapEntry;
@@ -236,6 +236,22 @@ impl Clusters {
         self.free_in == Some(epoch)
     }
 
+    /// Forgets the cluster at `index` if no slot of it is in use and those never named are known to be free: a virtual
+    /// cluster goes with its last slot. True if it was there.
+    pub(super) fn retire(&mut self, index: u64, epoch: u32) -> bool {
+        if self.free_in != Some(epoch) {
+            return false;
+        }
+        let Ok(i) = usize::try_from(index) else { return false };
+        if index >= NEAR {
+            let empty = self.far.get(&index).is_some_and(|(meta, _)| meta.cell.used() == 0);
+            return empty && self.far.remove(&index).is_some();
+        }
+        let Some(meta) = self.metas.get_mut(i).filter(|meta| meta.cell.used() == 0) else { return false };
+        *meta = Meta::default();
+        self.near.get_mut(i).is_some_and(|place| place.take().is_some())
+    }
+
     fn count(&self) -> usize {
         self.near.iter().flatten().count() + self.far.len()
     }
@@ -258,6 +274,8 @@ pub(super) struct Device {
     pub(super) confirmed: u64,
     /// Slots off the allocator's map, those included that nobody owns; `None` where no event tells, or not all.
     pub(super) held: Option<u64>,
+    /// Slots that hold the data of virtual slots.
+    backing: u64,
     /// Something changed since the last snapshot.
     pub(super) dirty: bool,
     name: Option<String>,
@@ -267,7 +285,7 @@ pub(super) struct Device {
     /// `SWP_*` flags as far as told.
     flags: u16,
     prio: i32,
-    is_virtual: bool,
+    pub(super) is_virtual: bool,
     /// An event or the header named it.
     seen: bool,
     /// Events say it is in use; set by its first one.
@@ -422,6 +440,7 @@ impl Device {
         self.max = 0;
         self.mix = Mix::default();
         self.confirmed = 0;
+        self.backing = 0;
         self.held = None;
         self.seen = true;
         self.active = false;
@@ -444,6 +463,29 @@ impl Device {
         cell.order = order;
     }
 
+    /// A slot of the cluster holds the data of a virtual slot, or no longer does.
+    pub(super) fn back(&mut self, index: u64, taken: bool) {
+        self.dirty = true;
+        self.seen = true;
+        self.backing = if taken { self.backing + 1 } else { self.backing.saturating_sub(1) };
+        if index >= NEAR {
+            return;
+        }
+        let i = index as usize;
+        if i >= self.clusters.metas.len() {
+            self.clusters.metas.resize_with(i + 1, Meta::default);
+        }
+        let cell = &mut self.clusters.metas[i].cell;
+        let n = &mut cell.mix[Backend::Phys as usize];
+        *n = if taken { n.saturating_add(1) } else { n.saturating_sub(1) };
+        cell.unconfirmed = cell.unconfirmed.min(cell.used());
+    }
+
+    /// Every slot that no event named is known to be free.
+    pub(super) fn known_whole(&self, epoch: u32) -> bool {
+        self.clusters.free_in == Some(epoch)
+    }
+
     /// The device as the views see it; cells are copied only after a change.
     pub(super) fn view(&mut self, dev: u8, epoch: u32) -> Option<DeviceView> {
         if !self.seen {
@@ -452,20 +494,26 @@ impl Device {
         if std::mem::take(&mut self.dirty) {
             self.shared = Arc::new(self.clusters.cells(epoch));
         }
-        let used = self.mix.iter().sum();
+        let mut mix = self.mix;
+        mix[Backend::Phys as usize] += self.backing;
+        let used = mix.iter().sum();
         // Records of two hooks about one slot may be a moment apart: never less than none.
         let idle = self.held.map(|held| held.saturating_sub(used));
         Some(DeviceView {
             aligned: self.clusters.aligned(self.max),
             aligned_exact: self.clusters.rest_known(epoch)
                 && idle.unwrap_or(0) == 0
+                // Slots that back virtual ones are in no cluster's words.
+                && self.backing == 0
+                && !self.is_virtual
                 && self.max < NEAR * SLOTS as u64,
             dev,
             name: self.name.clone().unwrap_or_else(|| format!("dev {dev}")),
             pages: self.pages,
             used,
             idle,
-            mix: self.mix,
+            backing: self.backing,
+            mix,
             prio: self.prio,
             r#virtual: self.is_virtual,
             active: self.active,

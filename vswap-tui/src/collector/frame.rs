@@ -10,7 +10,7 @@ use super::slot_map::{Samples, SlotMap};
 use crate::decode::Event;
 use crate::meta::{Header, Update};
 use crate::snapshot::{Backend, Fault, List, Point};
-use crate::trace::keyframe::{CLUSTER, KeyDevice, KeyFinding, KeyState, RUN};
+use crate::trace::keyframe::{CLUSTER, KeyDevice, KeyFinding, KeyState, LINK, RUN};
 use std::sync::Arc;
 use vswap_common::slot::MAX_DEVICES;
 use vswap_common::{Entry, Kind, Record};
@@ -18,6 +18,7 @@ use vswap_common::{Entry, Kind, Record};
 const BACKEND: u16 = 0b111;
 const CACHED: u16 = 1 << 3;
 const CONFIRMED: u16 = 1 << 4;
+const BACKED: u16 = 1 << 5;
 
 impl Collector {
     /// Nothing is under way that a frame cannot tell: no scan runs, and none was compared.
@@ -139,7 +140,11 @@ pub(super) enum Restored {
 /// Flags of a record for the word, whose confirmed bit holds if `hold`.
 fn flags_of(word: Word, hold: bool) -> u16 {
     let status = if word.used() { word.backend() as u16 + 1 } else { 0 };
-    status | if word.cached() { CACHED } else { 0 } | if word.confirmed() && hold { CONFIRMED } else { 0 }
+    let flag = |set: bool, flag: u16| if set { flag } else { 0 };
+    status
+        | flag(word.cached(), CACHED)
+        | flag(word.confirmed() && hold, CONFIRMED)
+        | flag(word.backed(), BACKED)
 }
 
 /// Milliseconds for `arg`: only a slot in zswap has them, or one that zswap wrote back.
@@ -170,7 +175,14 @@ impl SlotMap {
 
     fn key_records(&self) -> impl Iterator<Item = Record> + '_ {
         let epoch = self.epoch();
-        (0u8..).zip(self.devices()).flat_map(move |(dev, device)| {
+        let links = self.links.runs().into_iter().map(|(virt, phys, nr)| Record {
+            entry: virt.0,
+            arg: phys.0,
+            nr,
+            kind: LINK,
+            ..Record::default()
+        });
+        let slots = (0u8..).zip(self.devices()).flat_map(move |(dev, device)| {
             let lists = device.clusters.lists().map(move |(index, list, order)| Record {
                 entry: Entry::new(dev, index * SLOTS as u64).0,
                 val: list as i32,
@@ -185,7 +197,8 @@ impl SlotMap {
                 .flat_map(move |(index, hold, cluster)| Runs { dev, index, hold, cluster, at: 0 })
                 .filter(move |r| r.flags != fresh);
             lists.chain(runs)
-        })
+        });
+        slots.chain(links)
     }
 
     fn restore(&mut self, r: &Record, unused: &mut Samples<'_>) -> Restored {
@@ -193,8 +206,13 @@ impl SlotMap {
         let (index, first) = (entry.off() / SLOTS as u64, (entry.off() % SLOTS as u64) as usize);
         let run = r.kind == RUN && nr > 0 && first + nr <= SLOTS && r.flags & BACKEND <= 5;
         let cluster = r.kind == CLUSTER && nr == 0;
-        if r.entry >> 63 != 0 || r.order > 9 || !(run || cluster) {
+        let link = r.kind == LINK && nr > 0 && first + nr <= SLOTS && r.arg >> 63 == 0;
+        if r.entry >> 63 != 0 || r.order > 9 || !(run || cluster || link) {
             return Restored::Foreign;
+        }
+        if link {
+            let linked = (0..u64::from(r.nr)).all(|i| self.link(entry.add(i), Entry(r.arg).add(i)));
+            return if linked { Restored::Taken } else { Restored::NoRoom };
         }
         if cluster {
             self.device_mut(entry.dev()).move_cluster(index, List::from_kernel(r.val), r.order);
@@ -206,6 +224,7 @@ impl SlotMap {
                 .with_backend(Backend::ALL[usize::from(backend)])
                 .with_cached(r.flags & CACHED != 0)
                 .with_memcg(r.memcg)
+                .with_backed(r.flags & BACKED != 0)
                 .with_order(r.order);
             if word.backend() == Backend::Zswap {
                 word = word.with_len(r.val);

@@ -14,6 +14,8 @@ const SHOWN: usize = 1024;
 pub(super) struct Row {
     /// Slots in use by backend.
     pub(super) mix: Mix,
+    /// Virtual slots in use that no physical slot is held for: they cost the cgroup no swap.
+    pub(super) uncharged: u64,
     /// Compressed bytes in zswap, as far as known.
     pub(super) zswap_bytes: u64,
     /// Pages written back from zswap by cause.
@@ -147,8 +149,9 @@ impl Memcgs {
             charged_then: row.charged_then,
             slots,
             mix: row.mix,
-            // Without the virtual layer every slot in use is charged (`__mem_cgroup_try_charge_swap`).
-            charged: slots,
+            // A slot of a device is charged at allocation (`__mem_cgroup_try_charge_swap`), a virtual one when it gets
+            // a physical one (`__mem_cgroup_charge_backing_phys_swap`).
+            charged: slots - row.uncharged,
             zswap_bytes: row.zswap_bytes,
             writebacks: row.writebacks,
             refaults: row.refaults,

@@ -3,7 +3,8 @@
 //! ```text
 //! Event -> apply (what it means) -> slot_map (words and sums) -> Snapshot
 //!              |                        |- device -> cluster (9 bytes a slot)
-//!              |- latency, history      `- memcg, transitions
+//!              |- latency, history      |- links (physical slots behind virtual ones)
+//!              `- backing               `- memcg, transitions
 //! ```
 //!
 //! Unknown is a state: a slot is *confirmed* when an event told both that it is in use and where its data is (or
@@ -11,6 +12,7 @@
 //! back.
 
 mod apply;
+mod backing;
 mod causes;
 mod cluster;
 mod device;
@@ -19,6 +21,7 @@ mod frame;
 mod history;
 pub mod journal;
 mod latency;
+mod links;
 mod memcg;
 mod opening;
 pub(crate) mod recent;
@@ -26,7 +29,7 @@ mod scan;
 mod slot_map;
 mod spans;
 
-use crate::kernel::hooks::RESERVES;
+use crate::kernel::hooks::{RESERVES, TAKES_BACKING};
 use crate::meta::{Header, HookState, HookTotals, Update};
 use crate::snapshot::{Backend, Losses, MemcgView, Snapshot, Totals};
 use causes::Causes;
@@ -75,6 +78,8 @@ pub struct Collector {
     writes: Pending,
     /// The kernel counts `pswpin` when a read is submitted (up to 7.2), not when it is done.
     counts_submitted_reads: bool,
+    /// Physical slots that are taken for virtual ones are told before they are written to.
+    tells_backing: bool,
     recent_frees: RecentFrees,
     totals: Totals,
     losses: Losses,
@@ -99,9 +104,12 @@ impl Collector {
     /// A collector for the recording that `header` describes; one point of history per `interval_ns` of event time.
     pub fn new(header: Arc<Header>, interval_ns: u64) -> Self {
         let mut map =
-            SlotMap::new(header.from_swapon, visible(&header, "cluster_move"), tells_reserves(&header));
+            SlotMap::new(header.from_swapon, visible(&header, "cluster_move"), tells(&header, RESERVES));
         for info in &header.devices {
             map.device_mut(info.dev).declare(info);
+            if header.from_swapon && info.r#virtual {
+                map.rest_is_free(info.dev);
+            }
         }
         for info in &header.cgroups {
             map.sums.memcgs.name(info);
@@ -113,6 +121,7 @@ impl Collector {
             history: History::new(interval_ns),
             reads: Pending::new(visible(&header, "read_end")),
             writes: Pending::new(visible(&header, "write_end")),
+            tells_backing: tells(&header, TAKES_BACKING),
             counts_submitted_reads: header.layout.contains_key(Field::IoByBio.label()),
             recent_frees: RecentFrees::new(),
             totals: Totals::default(),
@@ -235,9 +244,9 @@ impl Collector {
     }
 }
 
-/// Whether slots that wait in per-CPU caches are told.
-fn tells_reserves(header: &Header) -> bool {
-    header.plan.iter().any(|h| h.state == HookState::Ok && h.function.contains(RESERVES))
+/// Whether something is attached to the function.
+fn tells(header: &Header, function: &str) -> bool {
+    header.plan.iter().any(|h| h.state == HookState::Ok && h.function.contains(function))
 }
 
 /// Whether the hook is in use, as far as the plan tells.

@@ -56,6 +56,13 @@ impl Collector {
                 }
             }
         }
+        out.extend(self.map.links.runs().into_iter().map(|(virt, phys, nr)| Record {
+            kind: Kind::Back as u8,
+            entry: phys.0,
+            arg: virt.0,
+            nr,
+            ..base
+        }));
         // Without the flag every slot that was not told is free, which nobody knows after a loss.
         let flags = if whole { 0 } else { flags::FAILED };
         out.push(Record { kind: Kind::ScanEnd as u8, arg: slots, val: doubtful, flags, ..base });

@@ -9,6 +9,7 @@ use super::causes::Causes;
 use super::cluster::{SINCE_UNKNOWN, SLOTS, Word};
 use super::device::{Device, Meta, NEAR};
 use super::latency::Latencies;
+use super::links::Links;
 use super::memcg::{Memcgs, Row};
 use crate::decode::Event;
 use crate::snapshot::closeup::{Closeup, SlotView};
@@ -45,6 +46,8 @@ pub(super) struct Sums {
 pub(super) struct SlotMap {
     devices: Vec<Device>,
     pub(super) sums: Sums,
+    /// Physical slots behind virtual ones.
+    pub(super) links: Links,
     /// Number of losses so far; what was confirmed in an earlier epoch is not any more.
     epoch: u32,
     /// Clusters that may still be made.
@@ -62,6 +65,7 @@ impl SlotMap {
         Self {
             devices: std::iter::repeat_with(Device::default).take(MAX_DEVICES).collect(),
             sums: Sums::default(),
+            links: Links::default(),
             epoch: 0,
             room: MAX_CLUSTERS,
             from_swapon,
@@ -99,6 +103,7 @@ impl SlotMap {
             meta,
             sums: &mut self.sums,
             comes_into_use: e.kind == Kind::Alloc,
+            is_virtual: device.is_virtual,
         };
         let mut flipped = false;
         // Slots of one folio mostly change alike: count equal changes, book them once.
@@ -267,6 +272,7 @@ impl SlotMap {
     /// A scan begins: what was told before was told with hooks missing. Only names stay.
     pub(super) fn forget(&mut self) {
         self.sums.transitions = [[0; 5]; 5];
+        self.links = Links::default();
         for dev in 0..MAX_DEVICES as u8 {
             if self.device_mut(dev).is_seen() {
                 self.drop_device(dev);
@@ -331,6 +337,7 @@ impl SlotMap {
             for word in cluster.words().iter().filter(|w| w.used()) {
                 let row = self.sums.memcgs.row_mut(word.memcg());
                 row.mix[word.backend() as usize] -= 1;
+                row.uncharged -= u64::from(device.is_virtual && !word.backed());
                 row.zswap_bytes -= u64::from(word.len());
                 self.sums.zswap_bytes -= u64::from(word.len());
                 self.sums.cached -= u64::from(word.cached());
@@ -338,6 +345,23 @@ impl SlotMap {
         }
         self.room += device.switch_off();
         leaked
+    }
+
+    /// Links a virtual and a physical slot that have no link yet, and counts the physical one; false if that cannot be.
+    pub(super) fn link(&mut self, virt: Entry, phys: Entry) -> bool {
+        let free = virt.dev() != phys.dev()
+            && self.links.phys_of(virt).is_none()
+            && self.links.owner_of(phys).is_none();
+        let linked = free && self.links.link(virt, phys);
+        if linked {
+            self.device_mut(phys.dev()).back(phys.off() / SLOTS as u64, true);
+        }
+        linked
+    }
+
+    /// A cluster was given back.
+    pub(super) const fn give_room(&mut self) {
+        self.room += 1;
     }
 
     /// Slots in use by backend, all devices.
@@ -372,7 +396,8 @@ impl SlotMap {
                         dev,
                         off,
                         backend: word.backend(),
-                        phys: None::<Entry>,
+                        // A slot that is in use anew after a loss has nothing to do with what was behind it before.
+                        phys: self.links.phys_of(Entry::new(dev, off)).filter(|_| word.backed()),
                         memcg: word.memcg(),
                         memcg_path: self.sums.memcgs.path(word.memcg()),
                         order: word.order(),
@@ -394,6 +419,8 @@ struct Tally<'a> {
     sums: &'a mut Sums,
     /// The event takes free slots into use; any other event finds slots that were in use before we knew.
     comes_into_use: bool,
+    /// Slots of the virtual device are charged only with a physical one behind them.
+    is_virtual: bool,
 }
 
 impl Tally<'_> {
@@ -417,6 +444,7 @@ impl Tally<'_> {
             cell.mix[b] -= n;
             self.mix[b] -= wide;
             row.mix[b] -= wide;
+            row.uncharged -= if self.is_virtual && !from.backed() { wide } else { 0 };
             row.zswap_bytes -= bytes;
             self.sums.zswap_bytes -= bytes;
             if from.confirmed() { *self.confirmed -= wide } else { cell.unconfirmed -= n }
@@ -427,6 +455,7 @@ impl Tally<'_> {
             cell.mix[b] += n;
             self.mix[b] += wide;
             row.mix[b] += wide;
+            row.uncharged += if self.is_virtual && !to.backed() { wide } else { 0 };
             row.zswap_bytes += bytes;
             self.sums.zswap_bytes += bytes;
             if to.confirmed() { *self.confirmed += wide } else { cell.unconfirmed += n }

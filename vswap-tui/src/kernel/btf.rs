@@ -244,7 +244,18 @@ impl Btf {
 
     /// Value of an enumerator, looked up in the named enum.
     pub fn enum_value(&self, name: &str, enumerator: &str) -> Option<u64> {
-        let t = self.get(self.find(NamedKind::Enum, name)?)?;
+        self.value_in(self.get(self.find(NamedKind::Enum, name)?)?, enumerator)
+    }
+
+    /// Value of an enumerator of whatever enum has it first, for enums without a name. Looks at every type.
+    pub fn any_enum_value(&self, enumerator: &str) -> Option<u64> {
+        self.types.iter().skip(1).find_map(|pos| {
+            let t = self.type_at(*pos).ok().filter(|t| matches!(t.kind, 6 | 19))?;
+            self.value_in(t, enumerator)
+        })
+    }
+
+    fn value_in(&self, t: Type, enumerator: &str) -> Option<u64> {
         let step = if t.kind == 19 { 12 } else { 8 };
         for i in 0..t.vlen {
             let at = t.pos + 12 + i * step;

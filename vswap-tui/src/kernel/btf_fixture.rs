@@ -111,6 +111,12 @@ pub enum Generation {
     Memcg,
     /// 7.3: I/O in batches.
     Ops,
+    /// 7.2 with virtual swap as first posted: five tags in virtual words.
+    VirtualRfc1,
+    /// 7.2 with virtual swap as posted again: three tags.
+    VirtualRfc2,
+    /// Virtual swap as the memory management tree has it, on 7.3.
+    Virtual,
 }
 
 /// A description of the newest generation.
@@ -120,7 +126,8 @@ pub fn swap_table_memcg() -> Builder {
 
 /// A description of one generation. Offsets are invented: a test that passes with them cannot have guessed.
 pub fn described(generation: Generation) -> Builder {
-    let batched = generation >= Generation::Ops;
+    let batched = matches!(generation, Generation::Ops | Generation::Virtual);
+    let virtual_swap = generation >= Generation::VirtualRfc1;
     let in_cluster = generation >= Generation::Memcg;
     let counted = generation >= Generation::Count;
     let tables = generation >= Generation::Map;
@@ -169,9 +176,13 @@ pub fn described(generation: Generation) -> Builder {
         ("full_clusters", list, 128),
         ("nonfull_clusters", lists, 500),
         ("frag_clusters", lists, 740),
+        ("inuse_pages", int, 408),
     ];
     if batched {
         si.push(("ops", ops_p, 480));
+    }
+    if virtual_swap {
+        si.push(("cluster_info_pool", int, 984));
     }
     if !in_cluster {
         si.push(("zeromap", void_ptr, 488));
@@ -296,7 +307,12 @@ pub fn described(generation: Generation) -> Builder {
     b.func("obj_cgroup_charge_zswap", &[objcg_p, int], 0);
     b.func("zswap_entry_free", &[ze_p], 0);
     b.func("swap_read_folio", &io, 0);
-    b.func("__swap_writepage", &io, 0);
+    if generation != Generation::Virtual {
+        b.func("__swap_writepage", &io, 0);
+    }
+    if virtual_swap {
+        virtual_layer(&mut b, generation, &Types { ci, ci_p, si_p, folio_p, void_ptr, entry, io });
+    }
     if batched {
         b.func("swap_write_end", &[sio_p, int], 0);
         b.func("swap_read_end", &[sio_p, int], 0);
@@ -363,4 +379,59 @@ fn causes(b: &mut Builder, tables: bool, list_p: u32, memcg_p: u32) {
     b.func("try_to_free_mem_cgroup_pages", &[memcg_p, int, int, int, void_ptr], int);
     b.func("memory_reclaim", &[file, text, int, int], int);
     b.func("reclaim_pages", &[list_p], int);
+}
+
+/// Types that the virtual layer's functions take.
+struct Types {
+    ci: u32,
+    ci_p: u32,
+    si_p: u32,
+    folio_p: u32,
+    void_ptr: u32,
+    entry: u32,
+    io: [u32; 2],
+}
+
+/// What virtual swap adds: clusters with an index and a table of backings, tags, and functions by generation.
+fn virtual_layer(b: &mut Builder, generation: Generation, t: &Types) {
+    let int = 1;
+    let long = b.integer("long unsigned int", 8);
+    b.structure(
+        "swap_cluster_info_dynamic",
+        112,
+        &[("ci", t.ci, 0), ("index", int, 84), ("virtual_table", t.void_ptr, 96)],
+    );
+    b.enumeration("", &[("SWP_USED", 1), ("SWP_VSWAP", 1 << 14)]);
+    let (phys, zero, zswap, folio) = match generation {
+        Generation::VirtualRfc1 => (1, 2, 3, 4),
+        Generation::VirtualRfc2 => (1, 3, 2, 4),
+        _ => (2, 3, 1, 4),
+    };
+    b.enumeration(
+        "vswap_backing_type",
+        &[
+            ("VSWAP_NONE", 0),
+            ("VSWAP_SWAPFILE", phys),
+            ("VSWAP_ZERO", zero),
+            ("VSWAP_ZSWAP", zswap),
+            ("VSWAP_FOLIO", folio),
+        ],
+    );
+    let found = if generation == Generation::VirtualRfc1 { int } else { long };
+    b.func("alloc_swap_scan_cluster", &[t.si_p, t.ci_p, t.folio_p, long, long], found);
+    b.func("__swap_cluster_free_phys_backing", &[t.si_p, t.ci_p, int, int], 0);
+    b.func("__swap_cluster_finish_free", &[t.si_p, t.ci_p, int, int], 0);
+    b.func("__mem_cgroup_record_swap", &[t.folio_p], 0);
+    if generation == Generation::VirtualRfc1 {
+        b.func("vswap_release_backing", &[t.ci_p, int, int], 0);
+        b.func("vswap_store_folio", &[t.entry, t.folio_p], 0);
+    } else {
+        b.func("__vswap_release_backing", &[t.ci_p, int, int], 0);
+        b.func("folio_release_non_phys_swap_backing", &[t.folio_p], 0);
+    }
+    if generation == Generation::Virtual {
+        b.func("__swap_writeout", &t.io, 0);
+    } else {
+        b.func("__swap_writepage_phys", &[t.folio_p, t.void_ptr, t.entry], int);
+    }
 }

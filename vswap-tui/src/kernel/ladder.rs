@@ -358,6 +358,32 @@ const READS: [(&str, Field, &str); 2] = [
     ("cause of fallback", Field::FreeSlotsTold, "free slots are counted from the events"),
 ];
 
+/// What only slots of a virtual device do.
+const VIRTUAL: &[Spec] = &[
+    Spec {
+        name: "backing taken",
+        shows: "a virtual slot gets a physical one, and its cgroup pays",
+        needs: &[Hook::CacheAdd, Hook::Write],
+        instead: &[Instead {
+            hooks: &[Hook::Write],
+            fields: &[],
+            how: "the first write to the physical slot is the first sign of it",
+        }],
+        sums: &[],
+        totals: &[Total::Swaps, Total::Cgroup("memory.swap.current")],
+        say: "physical slots in use",
+    },
+    Spec {
+        name: "backing given up",
+        shows: "a virtual slot gives up what held its data, a physical slot is free again",
+        needs: &[Hook::Free],
+        instead: &[],
+        sums: &[],
+        totals: &[Total::Swaps, Total::Cgroup("memory.swap.current")],
+        say: "physical slots in use",
+    },
+];
+
 /// The ladder of a kernel. `hooks` in the order of [`Hook`]; `refusal` is why nothing is recorded here at all, if so:
 /// then hooks do not help, whatever their state.
 pub fn ladder(
@@ -367,7 +393,9 @@ pub fn ladder(
     refusal: Option<&str>,
 ) -> Vec<Transition> {
     let host = Host { hooks, layout, below, refusal };
-    SPECS.iter().map(|spec| host.place(spec)).collect()
+    let virtual_swap = layout.get(Field::VirtTable).is_some();
+    let more = VIRTUAL.iter().filter(|_| virtual_swap);
+    SPECS.iter().chain(more).map(|spec| host.place(spec)).collect()
 }
 
 /// What remains below the hooks.

@@ -51,6 +51,17 @@ fn every_transition_is_seen_with_every_hook() {
 }
 
 #[test]
+fn virtual_swap_has_transitions_of_its_own() {
+    let mut layout = Layout::EMPTY;
+    let names = |layout: &Layout| -> Vec<_> {
+        low(&without(&[]), layout, &Counters::default(), None).iter().map(|t| t.transition).collect()
+    };
+    assert!(!names(&layout).contains(&"backing taken"));
+    layout.set(Field::VirtTable, 96);
+    assert!(names(&layout).ends_with(&["backing taken", "backing given up"]));
+}
+
+#[test]
 fn every_hook_is_of_use_to_some_transition() {
     // Compressed sizes are beside the transitions, as are reading the tables and the begin of a swapoff, which only the
     // model needs.

@@ -1,6 +1,7 @@
 //! From BTF to the layout: every field of [`vswap_common::Field`] read from the running kernel, none assumed.
 
 use super::btf::Btf;
+use super::virt;
 use vswap_common::{Field, Layout};
 
 /// Resolves all fields; what this kernel does not have stays missing.
@@ -122,7 +123,9 @@ fn value_of(btf: &Btf, field: Field) -> Option<u32> {
         // The page that `swap_writepage` was given is the first of its folio.
         Field::ArgWriteout => folio_argument(btf, "swap_writeout")
             .or_else(|| (btf.signature("swap_writepage")?.first()? == "page *").then_some(0)),
-        Field::ArgWrite => folio_argument(btf, "__swap_writepage"),
+        Field::ArgWrite => {
+            folio_argument(btf, "__swap_writepage").or_else(|| folio_argument(btf, "__swap_writeout"))
+        }
         Field::ArgRead => folio_argument(btf, "swap_read_folio"),
         Field::SiPrio => member("swap_info_struct", "prio"),
         Field::CiCount => member("swap_cluster_info", "count"),
@@ -142,6 +145,27 @@ fn value_of(btf: &Btf, field: Field) -> Option<u32> {
             btf.array_len(btf.member("xa_node", "slots")?).filter(|n| *n == 64)?;
             member("xa_node", "slots")
         }
+        Field::SiInuse => member("swap_info_struct", "inuse_pages"),
+        Field::VirtTable => {
+            virtual_words(btf)?;
+            member("swap_cluster_info_dynamic", "virtual_table")
+        }
+        Field::VirtIndex => {
+            virtual_words(btf)?;
+            member("swap_cluster_info_dynamic", "index")
+        }
+        Field::VirtPool => {
+            virtual_words(btf)?;
+            member("swap_info_struct", "cluster_info_pool")
+        }
+        Field::VirtFlag => {
+            virtual_words(btf)?;
+            u32::try_from(btf.any_enum_value("SWP_VSWAP")?).ok()
+        }
+        Field::VirtPhys => Some(virtual_words(btf)?.phys),
+        Field::VirtZswap => Some(virtual_words(btf)?.zswap),
+        Field::VirtZero => virtual_words(btf)?.zero,
+        Field::VirtTypeAt => Some(virtual_words(btf)?.type_at),
         Field::BioDevice => member("bio", "bi_bdev"),
         Field::BioOp => member("bio", "bi_opf"),
         Field::BioSize => member("bio", "bi_iter.bi_size"),
@@ -198,6 +222,10 @@ fn bit(btf: &Btf, name: &str, enumerator: &str) -> Option<u32> {
     number(btf, name, enumerator).filter(|bit| *bit < 32)
 }
 
+fn virtual_words(btf: &Btf) -> Option<virt::Words> {
+    virt::words(btf)?.ok()
+}
+
 /// Position of the folio: it changed places between kernels of one function name. Our programs look at two places.
 fn folio_argument(btf: &Btf, func: &str) -> Option<u32> {
     let args = btf.signature(func)?;
@@ -208,8 +236,8 @@ fn folio_argument(btf: &Btf, func: &str) -> Option<u32> {
 /// Name of the layout generation, by what the structs have (never by version).
 pub fn name(btf: &Btf) -> &'static str {
     let has = |s: &str, m: &str| btf.member(s, m).is_some();
-    if has("swap_cluster_info_dynamic", "virtual_table") {
-        "virtual-swap"
+    if let Some(words) = virt::words(btf) {
+        words.map_or("virtual-swap-unknown", |words| words.name)
     } else if has("swap_cluster_info", "memcg_table") {
         if has("swap_info_struct", "ops") { "swap-table-memcg-ops" } else { "swap-table-memcg" }
     } else if has("swap_cluster_info", "extend_table") {
@@ -246,13 +274,34 @@ mod tests {
     use super::super::btf::fixture;
     use super::*;
 
+    fn virtual_only(f: Field) -> bool {
+        f as usize >= Field::VirtTable as usize && f as usize <= Field::VirtTypeAt as usize
+    }
+
+    #[test]
+    fn virtual_swap_has_its_fields_and_only_rfc_1_tags_zeroes() {
+        use fixture::Generation;
+        for generation in [Generation::VirtualRfc1, Generation::VirtualRfc2, Generation::Virtual] {
+            let btf = Btf::parse(fixture::described(generation).build()).unwrap();
+            let l = resolve(&btf);
+            for f in Field::ALL.iter().filter(|f| virtual_only(**f) && **f != Field::VirtZero) {
+                assert!(l.get(*f).is_some(), "{generation:?} {}", f.label());
+            }
+            let first = generation == Generation::VirtualRfc1;
+            assert_eq!(l.get(Field::VirtZero), first.then_some(2));
+            assert_eq!((l.get(Field::VirtFlag), l.get(Field::VirtTable)), (Some(1 << 14), Some(96)));
+            assert_eq!(l.get(Field::ZeroInWord), Some(1));
+            assert_eq!(name(&btf), virtual_words(&btf).unwrap().name);
+        }
+    }
+
     #[test]
     fn every_field_of_7_3_is_found_where_the_description_puts_it() {
         let btf = Btf::parse(fixture::swap_table_memcg().build()).unwrap();
         let l = resolve(&btf);
         for f in Field::ALL {
             let by_plan = matches!(f, Field::FreeSlotsTold | Field::RefusalsTold);
-            let older = by_plan || OLDER.contains(f);
+            let older = by_plan || OLDER.contains(f) || virtual_only(*f);
             assert_eq!(l.get(*f).is_none(), older, "{}", f.label());
         }
         assert_eq!(l.get(Field::FolioSwap), Some(56));

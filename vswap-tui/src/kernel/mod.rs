@@ -10,6 +10,7 @@ pub mod layout;
 pub mod plan;
 pub mod symbols;
 pub mod tracepoints;
+pub mod virt;
 
 pub use facts::Facts;
 pub use plan::{Plan, PlannedHook, Probe, plan};

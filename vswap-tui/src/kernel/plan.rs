@@ -4,6 +4,7 @@ use super::btf::Btf;
 use super::hooks::{Alternative, Helper, How, SCAN_VARIABLE, SPECS, Spec};
 use super::layout;
 use super::symbols::{Occurs, Symbols};
+use super::virt;
 use crate::meta::{HookPlan, HookState};
 use vswap_common::scan::ADDRESSES;
 use vswap_common::{Address, Field, Hook, Layout};
@@ -129,7 +130,14 @@ impl Plan {
 pub fn plan(btf: &Btf, symbols: &Symbols) -> Plan {
     let mut layout = layout::resolve(btf);
     tell_variables(&mut layout, symbols);
-    let hooks = SPECS.iter().map(|s| plan_hook(s, btf, symbols, &layout)).collect();
+    let mut hooks: Vec<PlannedHook> = SPECS.iter().map(|s| plan_hook(s, btf, symbols, &layout)).collect();
+    if let Some(why) = virtual_obstacle(btf, symbols) {
+        // Half of what happens to a slot would be missing, and what is left would be taken for the whole.
+        for hook in &mut hooks {
+            hook.target = Err(why.clone());
+            hook.probes.clear();
+        }
+    }
     Plan { layout, layout_name: layout::name(btf), hooks, addresses: *symbols.addresses() }
 }
 
@@ -152,9 +160,30 @@ fn tell_variables(layout: &mut Layout, symbols: &Symbols) {
     }
 }
 
+/// Why the virtual slots of a kernel that has such cannot be followed.
+fn virtual_obstacle(btf: &Btf, symbols: &Symbols) -> Option<String> {
+    match virt::words(btf)? {
+        Err(why) => Some(why),
+        Ok(_) if symbols.addresses()[Address::VirtualDevice as usize] == 0 => {
+            Some(hidden(&[Address::VirtualDevice]))
+        }
+        Ok(_) => None,
+    }
+}
+
+/// That the kernel keeps addresses to itself.
+fn hidden(wanted: &[Address]) -> String {
+    let names: Vec<&str> = wanted.iter().map(|a| a.names()[0]).collect();
+    format!(
+        "/proc/kallsyms does not tell the address of {} (it does to CAP_SYSLOG, unless kernel.kptr_restrict is 2 or \
+         CONFIG_KALLSYMS_ALL is off)",
+        names.join(", ")
+    )
+}
+
 /// The scan needs the addresses of variables, which BTF does not have, and the fields of every table it reads.
-fn check_scan(at: &Alternative, btf: &Btf, symbols: &Symbols, layout: &Layout) -> Result<(), String> {
-    if layout::name(btf) == "virtual-swap" {
+fn check_scan(at: &Alternative, symbols: &Symbols, layout: &Layout) -> Result<(), String> {
+    if layout.get(Field::VirtTable).is_some() {
         return Err("the tables of virtual swap are not known to the scan".to_owned());
     }
     let mut wanted = vec![Address::SwapInfo, Address::NrSwapfiles];
@@ -164,21 +193,14 @@ fn check_scan(at: &Alternative, btf: &Btf, symbols: &Symbols, layout: &Layout) -
     if layout.get(Field::SlotCaches).is_some() {
         wanted.extend([Address::SwapperSpaces, Address::NrSwapperSpaces]);
     }
-    let hidden: Vec<&str> =
-        wanted.iter().filter(|a| symbols.addresses()[**a as usize] == 0).map(|a| a.names()[0]).collect();
-    let missing = missing(at, layout);
-    if hidden.is_empty() && missing.is_empty() {
-        return Ok(());
-    }
+    let unknown: Vec<Address> =
+        wanted.into_iter().filter(|a| symbols.addresses()[*a as usize] == 0).collect();
     // Whoever may not see addresses is told that first: a kernel that nobody knows is rarer.
-    if hidden.is_empty() {
-        return Err(format!("BTF has no {}", missing.join(", ")));
+    if !unknown.is_empty() {
+        return Err(hidden(&unknown));
     }
-    Err(format!(
-        "/proc/kallsyms does not tell the address of {} (it does to CAP_SYSLOG, unless kernel.kptr_restrict is 2 or \
-         CONFIG_KALLSYMS_ALL is off)",
-        hidden.join(", ")
-    ))
+    let missing = missing(at, layout);
+    if missing.is_empty() { Ok(()) } else { Err(format!("BTF has no {}", missing.join(", "))) }
 }
 
 /// Fields of the layout that this place needs and the kernel does not have.
@@ -189,7 +211,10 @@ fn missing(at: &Alternative, layout: &Layout) -> Vec<&'static str> {
 fn plan_hook(spec: &Spec, btf: &Btf, symbols: &Symbols, layout: &Layout) -> PlannedHook {
     let mut reasons = Vec::new();
     let mut chosen = None;
-    for alternative in spec.alternatives {
+    // Where there are places for kernels with virtual swap, they are for these and no others.
+    let special = spec.alternatives.iter().any(Alternative::is_virtual);
+    let virtual_kernel = layout.get(Field::VirtTable).is_some();
+    for alternative in spec.alternatives.iter().filter(|a| !special || a.is_virtual() == virtual_kernel) {
         match check(spec, alternative, btf, symbols, layout) {
             Ok(()) => {
                 chosen = Some(alternative);
@@ -226,7 +251,7 @@ fn probes(spec: &Spec, at: &Alternative, btf: &Btf, symbols: &Symbols) -> Vec<Pr
 
 fn check(spec: &Spec, at: &Alternative, btf: &Btf, symbols: &Symbols, layout: &Layout) -> Result<(), String> {
     if at.function == SCAN_VARIABLE {
-        return check_scan(at, btf, symbols, layout);
+        return check_scan(at, symbols, layout);
     }
     let how = at.instead.map_or(spec.how, |programs| programs.how);
     occurs(at.function, at.args, how, btf, symbols)?;
@@ -239,6 +264,10 @@ fn check(spec: &Spec, at: &Alternative, btf: &Btf, symbols: &Symbols, layout: &L
 
 /// The function is there under its own name, takes what the program expects, and can be attached that way.
 fn occurs(name: &str, wanted: &[&str], how: How, btf: &Btf, symbols: &Symbols) -> Result<(), String> {
+    // What is only run starts from a variable, which BTF does not have; its address was looked for.
+    if how == How::Run {
+        return Ok(());
+    }
     let Some(signature) = btf.signature(name) else {
         return Err(match symbols.occurs(name) {
             Occurs::Plain => format!("{name} is not in BTF"),
@@ -300,8 +329,8 @@ mod tests {
         assert!(p.missing().is_empty());
         assert_eq!(
             p.layout_map().len(),
-            Field::ALL.len() - OLDER.len(),
-            "all but what only older kernels have"
+            Field::ALL.len() - OLDER.len() - 8,
+            "all but what only older kernels and virtual swap have"
         );
         assert_eq!(p.hooks[Hook::WriteEnd as usize].target, Ok("swap_write_end"));
     }
@@ -392,6 +421,65 @@ mod tests {
             (value(Field::CiTable), value(Field::ObjcgMemcg), value(Field::OwnerByRecord)),
             (None, None, None)
         );
+    }
+
+    #[test]
+    fn virtual_swap_gets_its_places_under_the_names_of_each_posting() {
+        use fixture::Generation;
+        for generation in [Generation::VirtualRfc1, Generation::VirtualRfc2, Generation::Virtual] {
+            let p = plan(&Btf::parse(fixture::described(generation).build()).unwrap(), &symbols());
+            let off: Vec<Hook> = p.hooks.iter().filter(|h| h.target.is_err()).map(|h| h.hook).collect();
+            assert_eq!(off, [Hook::Scan], "{generation:?}: {:?}", p.hooks);
+            let probes = |hook: Hook| -> Vec<(&str, &str)> {
+                p.hooks[hook as usize].probes.iter().map(|p| (p.function, p.program)).collect()
+            };
+            let gives_up = match generation {
+                Generation::VirtualRfc1 => "vswap_release_backing",
+                _ => "__vswap_release_backing",
+            };
+            assert_eq!(
+                probes(Hook::Free)[1..],
+                [(gives_up, "release"), ("__swap_cluster_free_phys_backing", "unback")]
+            );
+            assert_eq!(probes(Hook::CacheAdd)[1], ("alloc_swap_scan_cluster", "back"));
+            assert_eq!(probes(Hook::Charge)[2], ("__mem_cgroup_record_swap", "charge_virtual"));
+            let writes: &[(&str, &str)] = match generation {
+                Generation::Virtual => &[("__swap_writeout", "write_table")],
+                _ => &[("__swap_writepage", "write"), ("__swap_writepage_phys", "write_phys")],
+            };
+            assert_eq!(probes(Hook::Write), writes);
+        }
+    }
+
+    #[test]
+    fn virtual_swap_is_refused_as_a_whole_where_half_would_be_missing() {
+        let described = || fixture::described(fixture::Generation::VirtualRfc1);
+        let all: String = SPECS
+            .iter()
+            .flat_map(|s| s.alternatives)
+            .flat_map(functions)
+            .map(|name| format!("0 t {name}\n"))
+            .collect();
+        let p = plan(&Btf::parse(described().build()).unwrap(), &Symbols::parse(&all));
+        assert!(p.hooks.iter().all(|h| h.probes.is_empty()));
+        assert!(p.missing()[0].contains("address of vswap_si"), "{:?}", p.missing());
+
+        // The functions of a plain kernel are all there: they are not taken instead.
+        let without = all.replace("0 t vswap_release_backing\n", "") + "ff b vswap_si\n";
+        let p = plan(&Btf::parse(described().build()).unwrap(), &Symbols::parse(&without));
+        assert_eq!(p.missing().len(), 1, "{:?}", p.missing());
+        assert!(p.missing()[0].contains("vswap_release_backing"), "{:?}", p.missing());
+
+        let inlined = all.replace("0 t __swap_cluster_free_phys_backing\n", "") + "ff b vswap_si\n";
+        let p = plan(&Btf::parse(described().build()).unwrap(), &Symbols::parse(&inlined));
+        let last = p.hooks[Hook::Free as usize].probes.last().map(|p| (p.function, p.program));
+        assert_eq!(last, Some(("__swap_cluster_finish_free", "unback_at_end")));
+
+        let mut other = fixture::described(fixture::Generation::Memcg);
+        other.structure("swap_cluster_info_dynamic", 64, &[("ci", 1, 0), ("virtual_table", 1, 8)]);
+        let p = plan(&Btf::parse(other.build()).unwrap(), &symbols());
+        assert_eq!((p.layout_name, p.missing().len()), ("virtual-swap-unknown", 3));
+        assert!(p.missing()[0].contains("of a kind not known"), "{:?}", p.missing());
     }
 
     #[test]

@@ -141,6 +141,9 @@ pub struct Device<'a> {
     pub idle: Option<u64>,
     /// Device of the virtual swap layer.
     pub r#virtual: bool,
+    /// Slots in use that hold the data of virtual slots, which are counted there too. Left out where there are none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub backing: u64,
     /// Priority.
     pub prio: i32,
     /// False after swapoff.
@@ -276,6 +279,11 @@ impl<'a> Report<'a> {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
+
 fn device(d: &DeviceView) -> Device<'_> {
     Device {
         dev: d.dev,
@@ -284,6 +292,7 @@ fn device(d: &DeviceView) -> Device<'_> {
         used: d.used,
         idle: d.idle,
         r#virtual: d.r#virtual,
+        backing: d.backing,
         prio: d.prio,
         active: d.active,
         backends: d.mix.into(),

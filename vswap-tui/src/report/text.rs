@@ -176,6 +176,14 @@ fn devices(r: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
         ]);
     }
     table.write("Devices", out)?;
+    for d in r.devices.iter().filter(|d| d.backing > 0) {
+        writeln!(
+            out,
+            "  {} of {} hold the data of virtual slots and are counted there too",
+            count(d.backing),
+            d.name
+        )?;
+    }
     for d in r.devices.iter().filter(|d| d.active) {
         if let Some(idle) = d.idle {
             let of = if d.name.is_empty() { "the device" } else { d.name };

@@ -4,13 +4,13 @@
 //! those holds a u32 count, a u32 that is 1 in the last of them and else 0, and as many records as columns
 //! ([`super::columns`]), whose fields mean:
 //!
-//! | field | kind 1: a run of slots in equal state | kind 2: a cluster |
-//! |---|---|---|
-//! | entry, nr | first slot and number of slots, within one cluster | first slot of the cluster, 0 |
-//! | flags | bits 0-2: 0 free, else backend + 1; bit 3 cached; bit 4 confirmed | 0 |
-//! | arg | in zswap, or on the device by its writeback: ms of `CLOCK_MONOTONIC` modulo 2^34 since which, plus one; else 0 | 0 |
-//! | val | compressed bytes, 0 if unknown | list |
-//! | memcg, order | owner; order of the folio it was allocated for | 0; order of the cluster |
+//! | field | kind 1: a run of slots in equal state | kind 2: a cluster | kind 3: a run of virtual slots |
+//! |---|---|---|---|
+//! | entry, nr | first slot and number of slots, within one cluster | first slot of the cluster, 0 | as kind 1 |
+//! | flags | bits 0-2: 0 free, else backend + 1; bit 3 cached; bit 4 confirmed; bit 5 backed | 0 | 0 |
+//! | arg | in zswap, or on the device by its writeback: ms of `CLOCK_MONOTONIC` modulo 2^33 since which, plus one; else 0 | 0 | first physical slot behind them |
+//! | val | compressed bytes, 0 if unknown | list | 0 |
+//! | memcg, order | owner; order of the folio it was allocated for | 0; order of the cluster | 0 |
 //!
 //! Slots that no record names are free: known to be if the device's `free_known` says so, else as far as anybody
 //! knows. `seq` counts the records, everything else is 0. A frame whose last part is missing is no frame.
@@ -26,6 +26,8 @@ use vswap_common::why::WRITEBACKS;
 pub const RUN: u8 = 1;
 /// Kind of a record that describes a cluster.
 pub const CLUSTER: u8 = 2;
+/// Kind of a record that tells the physical slots behind a run of virtual ones.
+pub const LINK: u8 = 3;
 /// Records in a KEY_SLOTS block.
 pub(super) const PART_RECORDS: u32 = 32_768;
 /// Bytes of a KEY_SLOTS payload before the columns.

@@ -5,6 +5,7 @@ use super::explain::Explain;
 use super::gap::GapTracker;
 use super::news::News;
 use super::scan::{Scan, ScanResult};
+use super::virt;
 use crate::exit::{Exit, ExitError};
 use crate::kernel::facts::{clock_pair, read_swaps};
 use crate::kernel::hooks::How;
@@ -18,7 +19,7 @@ use aya_log::EbpfLogger;
 use std::any::Any;
 use std::path::Path;
 use std::time::Instant;
-use vswap_common::Hook;
+use vswap_common::{Field, Hook};
 
 /// The object built by `cargo xtask build`; empty if this binary was built without it.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/vswap.bpf.o"));
@@ -122,7 +123,17 @@ impl Tracer {
             None
         };
         // A swapon while the hooks came would make the first look a lie.
-        let in_use = !facts.swaps.is_empty() || !read_swaps(root).is_empty();
+        let mut in_use = !facts.swaps.is_empty() || !read_swaps(root).is_empty();
+        let mut news = News::new(root);
+        let mut devices = Vec::new();
+        if plan.layout.get(Field::VirtTable).is_some()
+            && let Some(found) = virt::find(&ebpf)?
+        {
+            // It is there since boot, and zswap alone needs no other.
+            in_use |= found.in_use;
+            news.knows(&found.info);
+            devices.push(found.info);
+        }
         let scan = hooks.iter().find(|h| h.hook == Hook::Scan.program());
         let no_scan = scan.filter(|h| h.state != HookState::Ok).map(|h| h.reason.clone());
         let cpus = aya::util::nr_cpus().map_or(u64::from(facts.kernel.cpus), |n| n as u64);
@@ -134,7 +145,7 @@ impl Tracer {
             plan: hooks,
             layout: plan.layout_map(),
             layout_name: plan.layout_name.to_owned(),
-            devices: Vec::new(),
+            devices,
             cgroups: Vec::new(),
             clock: clock_pair(),
             ring_bytes: u64::from(ring_bytes),
@@ -149,7 +160,7 @@ impl Tracer {
             ring,
             logger,
             gaps: GapTracker::default(),
-            news: News::new(root),
+            news,
             scan: (in_use && no_scan.is_none()).then(|| Scan::new(Instant::now(), false, cpus)),
             scan_result: None,
             cpus,

@@ -16,6 +16,7 @@ mod ring;
 mod scan;
 mod tallies;
 mod usage;
+mod virt;
 
 pub use load::{Options, Tracer, probe};
 pub use privilege::drop_all as drop_privileges;

@@ -44,6 +44,11 @@ impl News {
         }
     }
 
+    /// A device that `/proc/swaps` will never name.
+    pub(super) fn knows(&mut self, info: &DeviceInfo) {
+        self.named[usize::from(info.dev) % MAX_DEVICES] = Some(info.clone());
+    }
+
     /// Notes what a record tells. Called for every record: two compares for most.
     #[inline]
     pub(super) fn look(&mut self, r: &Record) {
@@ -163,6 +168,16 @@ mod tests {
             .collect();
         assert_eq!(names, vec![(0, "/dev/a".to_owned()), (1, "/dev/b".to_owned())]);
         assert!(n.name_from(&[line("/dev/a", 100)]).is_empty(), "told once");
+    }
+
+    #[test]
+    fn a_device_known_from_elsewhere_waits_for_no_line() {
+        let mut n = News::new(Path::new("/nonexistent"));
+        n.knows(&DeviceInfo { dev: 0, name: "vswap".into(), r#virtual: true, ..DeviceInfo::default() });
+        n.look(&Record { kind: Kind::ClusterMove as u8, arg: 100, ..Record::default() });
+        n.look(&swapon(1, 100));
+        let told = n.name_from(&[line("/dev/a", 100)]);
+        assert_eq!(told.iter().map(|d| d.dev).collect::<Vec<_>>(), [1]);
     }
 
     #[test]

@@ -28,6 +28,9 @@ impl WhatIf {
             | Kind::ScanSlots
             | Kind::ScanOwner
             | Kind::ScanEnd
+            | Kind::Back
+            | Kind::Unback
+            | Kind::Release
             | Kind::ScanCandidate
             | Kind::SwapOffBegin => {
                 return;

@@ -2,14 +2,17 @@
 //!
 //! `table` has one entry a hook, `fields` the sets of fields that programs read, `slot_caches` the places of 6.12,
 //! `causes` the hooks that only tell why.
+//! `virtual_swap` those of kernels with virtual swap.
 //! A kernel generation that does something elsewhere gets one more [`Alternative`]; nothing else changes.
 
 mod causes;
 mod fields;
 mod slot_caches;
 mod table;
+mod virtual_swap;
 
 pub use table::SPECS;
+pub use virtual_swap::TAKES_BACKING;
 
 use vswap_common::{Field, Hook};
 
@@ -62,6 +65,14 @@ pub struct Alternative {
     pub instead: Option<Programs>,
     /// What has to be attached besides.
     pub helpers: &'static [Helper],
+}
+
+impl Alternative {
+    /// For kernels with virtual swap, and there the only kind of place: what suits a kernel without it would leave out
+    /// half of what happens.
+    pub fn is_virtual(&self) -> bool {
+        self.fields.contains(&Field::VirtTable)
+    }
 }
 
 /// A program, or two copies of one, and how they attach.

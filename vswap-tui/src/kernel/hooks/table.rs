@@ -3,19 +3,19 @@
 use super::causes;
 use super::fields::*;
 use super::slot_caches::{DELETED, FREED, JOINED, RECORDED, RETURNED};
-use super::{How, SCAN_VARIABLE, Spec, at};
+use super::{How, SCAN_VARIABLE, Spec, at, virtual_swap};
 use vswap_common::{Field, Hook};
 
 macro_rules! spec {
     ($hook:ident, $how:ident, $vital:literal, $shows:literal,
-     $($function:expr, $args:expr, $fields:expr),+ $(; $oldest:expr)?) => {
+     $($function:expr, $args:expr, $fields:expr),+ $(; $other:expr)*) => {
         Spec {
             hook: Hook::$hook,
             how: How::$how,
             shows: $shows,
             vital: $vital,
             allocator: matches!(Hook::$hook, Hook::Dup | Hook::DupDirect | Hook::Put | Hook::Isolate),
-            alternatives: &[$(at($function, $args, $fields)),+ $(, $oldest)?],
+            alternatives: &[$(at($function, $args, $fields)),+ $(, $other)*],
         }
     };
 }
@@ -37,7 +37,8 @@ pub const SPECS: &[Spec] = &[
         "__swap_cache_add_folio",
         &["swap_cluster_info *", "folio *", "swp_entry_t"],
         MAPPED;
-        JOINED
+        JOINED;
+        virtual_swap::ADDED
     ),
     spec!(
         CacheDel,
@@ -53,7 +54,8 @@ pub const SPECS: &[Spec] = &[
         "__swap_cache_del_folio",
         &["swap_cluster_info *", "folio *", "swp_entry_t", "_"],
         MAPPED;
-        DELETED
+        DELETED;
+        virtual_swap::DELETED
     ),
     spec!(
         Free,
@@ -66,7 +68,11 @@ pub const SPECS: &[Spec] = &[
         "swap_entries_free",
         &["swap_info_struct *", "swap_cluster_info *", "long unsigned int", "_"],
         &[Field::SiType, Field::FreeByOffset];
-        FREED
+        FREED;
+        virtual_swap::FREED_RFC1;
+        virtual_swap::FREED_RFC1_INLINED;
+        virtual_swap::FREED;
+        virtual_swap::FREED_INLINED
     ),
     spec!(
         Charge,
@@ -79,7 +85,8 @@ pub const SPECS: &[Spec] = &[
         "swap_cgroup_record",
         &["folio *", "_", "swp_entry_t"],
         &[Field::OwnerByRecord, Field::FolioFlags, Field::FolioFlags1, Field::PgHead];
-        RECORDED
+        RECORDED;
+        virtual_swap::RECORDED
     ),
     spec!(
         AllocExit,
@@ -161,7 +168,9 @@ pub const SPECS: &[Spec] = &[
         "physical write, zswap writeback",
         "__swap_writepage",
         &["_", "_"],
-        &[Field::ArgWrite, Field::FolioSwap, Field::FolioFlags, Field::FolioFlags1, Field::PgHead]
+        &[Field::ArgWrite, Field::FolioSwap, Field::FolioFlags, Field::FolioFlags1, Field::PgHead];
+        virtual_swap::WRITTEN;
+        virtual_swap::WRITTEN_OUT
     ),
     spec!(
         WriteEnd,

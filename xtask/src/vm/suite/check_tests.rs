@@ -1,7 +1,7 @@
 //! The checks themselves must be able to fail: one good case, then one lie at a time.
 
 use super::check;
-use super::evidence::{Kernel, Slot, Summary, Vswap};
+use super::evidence::{Kernel, Place, Slot, Summary, Vswap};
 use super::scenario::{Scenario, full};
 use super::ways::Ways;
 use serde_json::json;
@@ -12,7 +12,8 @@ fn scenario(name: &str) -> Scenario {
 }
 
 fn slot(off: u64, backend: &str, cached: bool) -> Slot {
-    Slot { dev: 0, off, backend: backend.into(), memcg: Some("/wl".into()), cached, confirmed: true }
+    let backend = backend.into();
+    Slot { dev: 0, off, backend, phys: None, memcg: Some("/wl".into()), cached, confirmed: true }
 }
 
 /// Three pages swapped out, one of them zero, and a fourth that was read back and kept its slot.
@@ -34,6 +35,7 @@ fn good() -> (Kernel, Vswap) {
                 .map(|(k, v)| (k.to_owned(), v)),
         ),
         swap_current: BTreeMap::from([("/wl".to_owned(), 4 * 4096)]),
+        virtual_used: None,
         stored_pages: Some(2),
         ways: Ways::NEW,
     };
@@ -200,4 +202,37 @@ fn a_late_recording_must_know_every_slot_and_agree_with_the_tables() {
     }
     let missed = judged(&|v| v.slots[1].confirmed = false);
     assert!(missed.len() == 1 && missed[0].contains("not confirmed"), "{missed:?}");
+}
+
+/// The same pages on a kernel with virtual swap: one that was written back is on the device, and paid for.
+fn virtual_case(lie: impl FnOnce(&mut Kernel, &mut Vswap)) -> Vec<String> {
+    after(|k, v| {
+        k.ways = k.ways.with_virtual_swap();
+        (k.virtual_used, k.used, k.stored_pages) = (Some(4), vec![("/dev/vda".into(), 1)], Some(2));
+        k.swap_current = BTreeMap::from([("/wl".to_owned(), 4096)]);
+        // Read back and clean: the device has it too.
+        v.slots[3].phys = Some(Place { dev: 1, off: 77 });
+        v.report["devices"] = json!([{"dev": 0, "used": 4, "virtual": true}, {"dev": 1, "used": 1, "backing": 1, "virtual": false}]);
+        v.check = serde_json::Value::Null;
+        lie(k, v);
+    })
+}
+
+#[test]
+fn virtual_slots_are_held_against_both_devices() {
+    assert_eq!(virtual_case(|_, _| ()), [] as [String; 0]);
+    type Lie = fn(&mut Kernel, &mut Vswap);
+    let lies: [(&str, Lie); 7] = [
+        ("the kernel uses 5", |k, _| k.virtual_used = Some(5)),
+        ("two owners", |_, v| v.slots[1].phys = v.slots[3].phys),
+        ("not named", |_, v| v.slots[1].backend = "phys".into()),
+        ("/proc/swaps says", |k, _| k.used[0].1 = 2),
+        ("memory.swap.current", |k, _| k.swap_current = BTreeMap::from([("/wl".to_owned(), 8192)])),
+        ("that back virtual ones", |_, v| v.report["devices"][1]["backing"] = json!(2)),
+        ("is virtual", |_, v| v.report["devices"][0]["virtual"] = json!(false)),
+    ];
+    for (word, lie) in lies {
+        let bad = virtual_case(lie);
+        assert!(bad.iter().any(|b| b.contains(word)), "{word}: {bad:?}");
+    }
 }

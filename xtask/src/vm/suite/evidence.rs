@@ -18,9 +18,17 @@ pub(crate) struct Slot {
     pub(crate) dev: u8,
     pub(crate) off: u64,
     pub(crate) backend: String,
+    pub(crate) phys: Option<Place>,
     pub(crate) memcg: Option<String>,
     pub(crate) cached: bool,
     pub(crate) confirmed: bool,
+}
+
+/// A physical slot behind a virtual one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+pub(crate) struct Place {
+    pub(crate) dev: u8,
+    pub(crate) off: u64,
 }
 
 /// A line of the workload's truth.
@@ -56,6 +64,8 @@ pub(crate) struct Kernel {
     pub(crate) vmstat: BTreeMap<String, u64>,
     /// Cgroup path to memory.swap.current.
     pub(crate) swap_current: BTreeMap<String, u64>,
+    /// Virtual slots in use, by the kernel's own counter; `None` without virtual swap.
+    pub(crate) virtual_used: Option<u64>,
     /// zswap's stored_pages; `None` without its debugfs folder.
     pub(crate) stored_pages: Option<u64>,
     /// What it does in its own way.
@@ -101,8 +111,30 @@ impl Kernel {
         if stored.is_file() {
             kernel.stored_pages = Some(text(&stored)?.trim().parse().context("stored_pages")?);
         }
+        let used = after.join("vswap.used");
+        if used.is_file() {
+            kernel.virtual_used = Some(text(&used)?.trim().parse().context("vswap's used")?);
+            kernel.ways = kernel.ways.with_virtual_swap();
+        }
         Ok(kernel)
     }
+
+    /// Slots in use: the virtual ones, or those of all devices.
+    pub(crate) fn slots_used(&self) -> u64 {
+        self.virtual_used.unwrap_or_else(|| self.used.iter().map(|(_, pages)| pages).sum())
+    }
+
+    /// Devices by the number they have in swap entries, in the order of /proc/swaps: the suite uses no other. The virtual
+    /// one is there before all others.
+    pub(crate) fn devices(&self) -> impl Iterator<Item = (usize, &(String, u64))> {
+        let first = usize::from(self.ways.virtual_swap);
+        self.used.iter().enumerate().map(move |(i, device)| (i + first, device))
+    }
+}
+
+/// The scenario was left out on this kernel.
+pub(crate) fn skipped(dir: &Path) -> bool {
+    dir.join("skipped").is_file()
 }
 
 impl Vswap {

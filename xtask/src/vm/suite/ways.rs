@@ -11,6 +11,9 @@ pub(crate) struct Ways {
     pub(crate) idle_per_cpu: u64,
     /// The model follows the allocator.
     pub(crate) model: bool,
+    /// Slots are virtual, and get one of a device only when they are written. The kernel itself says so, by the counters
+    /// it has: see [`Ways::with_virtual_swap`].
+    pub(crate) virtual_swap: bool,
 }
 
 impl Default for Ways {
@@ -21,9 +24,10 @@ impl Default for Ways {
 
 impl Ways {
     /// The newest kernels.
-    pub(crate) const NEW: Self = Self { zswap_refuses: false, idle_per_cpu: 0, model: true };
+    pub(crate) const NEW: Self =
+        Self { zswap_refuses: false, idle_per_cpu: 0, model: true, virtual_swap: false };
     /// Linux 6.12: two caches of 64 slots (`SWAP_SLOTS_CACHE_SIZE`) for each CPU, one for each direction.
-    const OLD: Self = Self { zswap_refuses: true, idle_per_cpu: 128, model: false };
+    const OLD: Self = Self { zswap_refuses: true, idle_per_cpu: 128, model: false, virtual_swap: false };
 
     /// Those of the kernel with this name.
     pub(crate) fn of(kernel: &str) -> Self {
@@ -31,6 +35,11 @@ impl Ways {
             "6.12" => Self::OLD,
             _ => Self::NEW,
         }
+    }
+
+    /// Those of a kernel that turned out to have virtual swap.
+    pub(crate) const fn with_virtual_swap(self) -> Self {
+        Self { model: false, virtual_swap: true, ..self }
     }
 
     /// The boots of the suite, fit for the kernel.

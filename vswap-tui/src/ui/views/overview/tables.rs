@@ -40,7 +40,11 @@ pub(super) fn devices(pen: &mut Pen<'_>, theme: Theme, app: &App) {
             if d.pages == 0 { "-".into() } else { format::bytes(d.pages.saturating_mul(app.page_size())) };
         pen.right(size, y, &pages, Style::new());
         let full = d.pages > 0 && d.used.saturating_mul(10) >= d.pages.saturating_mul(9);
-        let share = format::percent_of(d.used, d.pages);
+        // A virtual device has no size: slots in use say more.
+        let share = match d.r#virtual {
+            true => format::count_in(d.used, 5),
+            false => format::percent_of(d.used, d.pages),
+        };
         pen.right(used, y, &share, if full { theme.warn() } else { Style::new() });
         if bar > 0 {
             mix_bar::draw(pen, (used + 1, y), bar, theme, &d.mix, d.pages);

@@ -3,12 +3,14 @@
 mod model;
 mod numbers;
 mod slots;
+mod virtual_swap;
 
 use super::evidence::{Kernel, Vswap};
 use super::scenario::{End, Scenario};
 use model::{designs, faultless, history, model};
 use numbers::{counters, devices, numbers, tables};
 use slots::{backends, confirmed_only, slot_set};
+use virtual_swap::virtual_slots;
 
 /// Examples in a message: enough to look at, not a flood.
 const EXAMPLES: usize = 5;
@@ -27,7 +29,7 @@ pub(crate) fn load(scenario: &Scenario, cpus: u32, kernel: &Kernel) -> Vec<Strin
     if scenario.end == End::Swapoff {
         return bad;
     }
-    let used: u64 = kernel.used.iter().map(|(_, pages)| pages).sum();
+    let used = kernel.slots_used();
     let told = kernel.truth.len() as u64 + kernel.summaries.iter().map(|s| s.shared_swapped).sum::<u64>();
     let present: u64 = kernel.summaries.iter().map(|s| s.present + s.freed).sum();
     // Present pages may keep their slot in the swap cache, freed ones that of the large folio they were in; before 6.18
@@ -35,7 +37,7 @@ pub(crate) fn load(scenario: &Scenario, cpus: u32, kernel: &Kernel) -> Vec<Strin
     let idle = kernel.ways.idle_per_cpu * u64::from(cpus);
     if told > used || used > told + present + 128 + idle {
         bad.push(format!(
-            "/proc/swaps says {used} pages are used, the workload knows {told} (and {present} present or freed)"
+            "the kernel says {used} slots are used, the workload knows {told} (and {present} present or freed)"
         ));
     }
     if kernel.summaries.iter().all(|s| s.swapped + s.shared_swapped == 0) {
@@ -61,7 +63,7 @@ pub(crate) fn trace(scenario: &Scenario, kernel: &Kernel, vswap: &Vswap) -> Vec<
             whole(scenario, kernel, vswap, &mut bad);
             devices(kernel, vswap, &mut bad);
             tables(vswap, &mut bad);
-            for (dev, (name, _)) in kernel.used.iter().enumerate() {
+            for (dev, (name, _)) in kernel.devices() {
                 let told = vswap.report.pointer(&format!("/devices/{dev}/name"));
                 bad.that(told.and_then(serde_json::Value::as_str) == Some(name), || {
                     format!("device {dev} is called {told:?}, wanted {name}")
@@ -86,8 +88,10 @@ pub(crate) fn trace(scenario: &Scenario, kernel: &Kernel, vswap: &Vswap) -> Vec<
             bad.equal("exit code of vswap record", i64::from(vswap.record_code), 0);
             bad.number("lost", vswap.number("/lost"), 0);
             bad.that(vswap.slots.is_empty(), || format!("slots after swapoff: {}", some(&vswap.slots)));
-            let used = vswap.number("/devices/0/used");
-            bad.number("used of the device that went", used, 0);
+            for dev in 0..=usize::from(kernel.ways.virtual_swap) {
+                let used = vswap.number(&format!("/devices/{dev}/used"));
+                bad.number("used when the device had gone", used, 0);
+            }
             let alloc = vswap.number("/totals/alloc").unwrap_or(0);
             bad.number("slots freed, of those allocated", vswap.number("/totals/free"), alloc);
             history(vswap, &mut bad);
@@ -117,6 +121,9 @@ fn whole(scenario: &Scenario, kernel: &Kernel, vswap: &Vswap, bad: &mut Checks) 
     slot_set(kernel, vswap, bad);
     backends(scenario, kernel, vswap, bad);
     numbers(kernel, vswap, bad);
+    if let Some(used) = kernel.virtual_used {
+        virtual_slots(kernel, vswap, used, bad);
+    }
 }
 
 #[derive(Default)]

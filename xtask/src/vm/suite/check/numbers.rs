@@ -1,6 +1,7 @@
 //! Sums, against the counters that the kernel keeps.
 
 use super::Checks;
+use super::virtual_swap::{charged, uses};
 use crate::vm::suite::evidence::{Kernel, Vswap};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,21 +17,21 @@ pub(super) fn numbers(kernel: &Kernel, vswap: &Vswap, bad: &mut Checks) {
         // The folder appears when zswap is used for the first time.
         None => bad.that(in_zswap == 0, || format!("{in_zswap} slots in a zswap that was never used")),
     }
-    for (dev, (name, used)) in kernel.used.iter().enumerate() {
-        let listed = vswap.slots.iter().filter(|s| usize::from(s.dev) == dev).count() as u64;
+    for (dev, (name, used)) in kernel.devices() {
+        let listed = vswap.slots.iter().filter(|s| uses(s, dev)).count() as u64;
         let idle = idle(kernel, vswap, dev, bad);
         bad.that(listed + idle == *used, || {
             format!("{listed} slots of {name} are listed and {idle} idle, /proc/swaps says {used}")
         });
     }
     let mut by_memcg: BTreeMap<&str, u64> = BTreeMap::new();
-    for slot in &vswap.slots {
+    for slot in vswap.slots.iter().filter(|slot| charged(kernel, slot)) {
         *by_memcg.entry(slot.memcg.as_deref().unwrap_or("(none)")).or_default() += 1;
     }
     for (path, bytes) in &kernel.swap_current {
         let listed = by_memcg.get(path.as_str()).copied().unwrap_or(0);
         // A slot that waits stays charged if somebody gave it up, and is not charged if nobody had it yet.
-        let idle: u64 = (0..kernel.used.len()).map(|dev| idle(kernel, vswap, dev, bad)).sum();
+        let idle: u64 = kernel.devices().map(|(dev, _)| idle(kernel, vswap, dev, bad)).sum();
         let pages = bytes / 4096;
         bad.that(listed <= pages && pages <= listed + idle, || {
             format!("{listed} slots of {path} are listed and {idle} idle, its memory.swap.current is {pages} pages")
@@ -86,8 +87,7 @@ pub(super) fn counters(kernel: &Kernel, vswap: &Vswap, bad: &mut Checks) {
 
 /// Use of each device.
 pub(super) fn devices(kernel: &Kernel, vswap: &Vswap, bad: &mut Checks) {
-    // Devices in the order of /proc/swaps are numbered from 0: the suite uses no other.
-    for (dev, (name, used)) in kernel.used.iter().enumerate() {
+    for (dev, (name, used)) in kernel.devices() {
         let reported = reported(vswap, dev).and_then(|d| d.get("used")).and_then(serde_json::Value::as_u64);
         let idle = idle(kernel, vswap, dev, bad);
         bad.number(
