@@ -248,7 +248,7 @@ impl Clusters {
             return empty && self.far.remove(&index).is_some();
         }
         let Some(meta) = self.metas.get_mut(i).filter(|meta| meta.cell.used() == 0) else { return false };
-        *meta = Meta::default();
+        meta.cell = ClusterCell::default();
         self.near.get_mut(i).is_some_and(|place| place.take().is_some())
     }
 
