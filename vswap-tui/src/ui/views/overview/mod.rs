@@ -5,9 +5,11 @@
 //! Where it is      now and as sparklines, mix bar, zswap pool
 //! Over time        stacked columns                  tall terminals
 //! Pages/s          | Latency
+//! Why                                               one line, when there is something to say
 //! Devices          | Cgroups
 //! ```
 
+mod causes;
 mod latency;
 mod tables;
 mod traffic;
@@ -53,6 +55,10 @@ pub fn draw(buf: &mut Buffer, body: Rect, theme: Theme, app: &App) {
         stack::draw(&mut Pen::new(buf, chart), theme, &app.summary.bins);
     }
     pair(buf, take(traffic::ROWS), theme, app, traffic::draw, latency::draw);
+    // The tables below need their room more.
+    if body.height >= 20 && causes::any(app) {
+        causes::draw(&mut Pen::new(buf, take(1)), theme, &app.frame.snapshot.why);
+    }
     pair(buf, take(u16::MAX), theme, app, tables::devices, tables::cgroups);
 }
 
