@@ -7,12 +7,14 @@
 //! vm     -> kernel package + static vswap + workload -> initramfs -> QEMU -> /out of the guest
 //! test   -> everything, guests included; `ci` is what `.ci/run` calls
 //! bench  -> criterion, with machine and commit
+//! fuzz   -> libFuzzer against every parser
 //! ```
 
 mod bed;
 mod bench;
 mod build;
 mod ci;
+mod fuzz;
 mod live;
 mod setup;
 mod sh;
@@ -44,6 +46,8 @@ enum Command {
     Test(test::TestArgs),
     /// What CI runs
     Ci,
+    /// Fuzz every parser, a minute each
+    Fuzz(fuzz::FuzzArgs),
     /// Run the benchmarks; prints machine and commit beside the figures
     Bench(bench::BenchArgs),
 }
@@ -56,6 +60,7 @@ fn main() -> ExitCode {
         Command::Vm(args) => vm::run(&args),
         Command::Test(args) => test::run(&args).map(|()| 0),
         Command::Ci => ci::run().map(|()| 0),
+        Command::Fuzz(args) => fuzz::run(&args).map(|()| 0),
         Command::Bench(args) => bench::run(&args).map(|()| 0),
     };
     match result {

@@ -93,6 +93,11 @@ pub mod encoding {
     pub const COLUMNS: u8 = 2;
 }
 
+/// The checksum of the format: CRC-32C.
+pub fn checksum(bytes: &[u8]) -> u32 {
+    crc32c::crc32c(bytes)
+}
+
 /// The preamble of this version.
 pub fn preamble() -> [u8; PREAMBLE_LEN] {
     let mut b = [0; PREAMBLE_LEN];
