@@ -57,6 +57,8 @@ pub enum Command {
     Report(ReportArgs),
     /// The slot map of a trace, one JSON object a line
     Slots(SlotsArgs),
+    /// Compare two recordings, or two sets of them: medians and spread
+    Diff(DiffArgs),
     /// Write a trace for other tools: Perfetto, Parquet, NDJSON, CSV
     Export(ExportArgs),
     /// Write what is whole of a damaged trace as a trace that is whole
@@ -306,6 +308,21 @@ pub struct SlotsArgs {
     /// Only this cgroup (path, or `#id`)
     #[arg(long)]
     pub memcg: Option<String>,
+}
+
+/// `vswap diff`.
+#[derive(Args, Debug, Clone)]
+pub struct DiffArgs {
+    /// A recording, or a folder of recordings: runs of the same load
+    pub a: PathBuf,
+    /// What to compare it with
+    pub b: PathBuf,
+    /// Run the reference model beside each recording: how often the kernel takes its slot
+    #[arg(long)]
+    pub check: bool,
+    /// The numbers as JSON on stdout
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `vswap export`.

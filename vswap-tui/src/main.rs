@@ -20,6 +20,7 @@ fn main() -> ExitCode {
         Some(Command::Record(args)) => commands::record::run(&args, debug_bpf),
         Some(Command::Replay(args)) => commands::replay::run(&args),
         Some(Command::Report(args)) => commands::report::run(&args),
+        Some(Command::Diff(args)) => commands::diff::run(&args),
         Some(Command::Export(args)) => commands::export::run(&args),
         Some(Command::Repair(args)) => commands::repair::run(&args),
         Some(Command::Slots(args)) => commands::slots::run(&args),

@@ -2,6 +2,7 @@
 
 mod check;
 pub mod demo;
+pub mod diff;
 pub mod doctor;
 mod drain;
 pub mod export;

@@ -5,6 +5,7 @@
 
 pub mod agreement;
 pub mod designs;
+pub mod diff;
 pub mod text;
 pub mod why;
 

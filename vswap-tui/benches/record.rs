@@ -1,0 +1,155 @@
+//! The record path without a kernel: generated records arrive at a fixed rate in a buffer as large as the kernel's
+//! ring, and the recorder takes them out, keeps its slot map, writes blocks and key frames to a file. What finds the
+//! buffer full is lost, as in the kernel. Then the same records without a pace: where it saturates.
+//!
+//! `VSWAP_BENCH_SECONDS` (default 10) and `VSWAP_BENCH_RATE` (default 300000 a second) set the paced part.
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot run should stop")]
+
+use rustix::time::{ClockId, clock_gettime};
+use std::collections::VecDeque;
+use std::fs::File;
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+use vswap_common::Record;
+use vswap_common::record::RECORD_SIZE;
+use vswap_tui::cli::Workload;
+use vswap_tui::meta::{Header, Trailer};
+use vswap_tui::recorder::{Options, Recorder, Sink, Sync};
+use vswap_tui::source::generator::Generator;
+
+/// Records in the default ring of 16 MiB; the kernel needs eight bytes more for each.
+const RING: usize = (16 << 20) / (RECORD_SIZE + 8);
+const TICK: Duration = Duration::from_millis(5);
+const FLUSH: Duration = Duration::from_secs(1);
+
+#[derive(Default)]
+struct Ring {
+    state: Mutex<State>,
+    filled: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    records: VecDeque<Record>,
+    peak: usize,
+    lost: u64,
+    over: bool,
+}
+
+fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
+}
+
+/// CPU time of this thread.
+fn cpu() -> Duration {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
+}
+
+fn recorder(header: &Header, folder: &tempfile::TempDir) -> Recorder {
+    let options = Options { sync: Sync::None, ..Options::default() };
+    let sink = Sink::new(File::create(folder.path().join("t.vswap")).unwrap(), options.sync).unwrap();
+    Recorder::new(sink, header, options, None).unwrap()
+}
+
+fn produce(ring: &Ring, mut generator: Generator, rate: u64, seconds: u64) -> u64 {
+    let (begin, mut made) = (Instant::now(), 0u64);
+    let mut ready: VecDeque<Record> = VecDeque::new();
+    while begin.elapsed() < Duration::from_secs(seconds) {
+        let due = (begin.elapsed().as_secs_f64() * rate as f64) as u64;
+        let mut want = (due - made.min(due)) as usize;
+        while ready.len() < want + 4096 {
+            ready.extend(generator.next(8192).1);
+        }
+        let mut state = ring.state.lock().unwrap();
+        while want > 0 {
+            let Some(record) = ready.pop_front() else { break };
+            if state.records.len() < RING {
+                state.records.push_back(record)
+            } else {
+                state.lost += 1
+            }
+            made += 1;
+            want -= 1;
+        }
+        state.peak = state.peak.max(state.records.len());
+        ring.filled.notify_one();
+        drop(state);
+        thread::sleep(TICK);
+    }
+    ring.state.lock().unwrap().over = true;
+    ring.filled.notify_one();
+    made
+}
+
+fn paced(rate: u64, seconds: u64) {
+    let folder = tempfile::tempdir().unwrap();
+    let generator = Generator::unpaced(Workload::Mixed, 1);
+    let header = vswap_tui::source::Source::header(&generator).clone();
+    let mut recorder = recorder(&header, &folder);
+    let ring = Arc::new(Ring::default());
+    let producer = {
+        let ring = Arc::clone(&ring);
+        thread::spawn(move || produce(&ring, generator, rate, seconds))
+    };
+    let (mut batch, mut flushed, busy) = (Vec::new(), Instant::now(), cpu());
+    loop {
+        let mut state = ring.state.lock().unwrap();
+        while state.records.is_empty() && !state.over {
+            state = ring.filled.wait_timeout(state, Duration::from_millis(20)).unwrap().0;
+        }
+        let over = state.over && state.records.is_empty();
+        let n = state.records.len().min(65_536);
+        batch.clear();
+        batch.extend(state.records.drain(..n));
+        drop(state);
+        recorder.take(&[], &batch).unwrap();
+        if flushed.elapsed() >= FLUSH {
+            recorder.flush().unwrap();
+            flushed = Instant::now();
+        }
+        if over {
+            break;
+        }
+    }
+    let used = cpu() - busy;
+    let made = producer.join().unwrap();
+    let written = recorder.finish(&Trailer::default()).unwrap();
+    let state = ring.state.lock().unwrap();
+    assert_eq!(written.records + state.lost, made, "every record is written or counted as lost");
+    println!(
+        "record: {rate} records/s for {seconds} s: {made} made, {} lost, ring at most {:.1} % full, {:.1} % of a core, {:.2} bytes a record",
+        state.lost,
+        state.peak as f64 / RING as f64 * 100.0,
+        used.as_secs_f64() / seconds as f64 * 100.0,
+        written.bytes as f64 / written.records as f64
+    );
+}
+
+fn unpaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut generator = Generator::unpaced(Workload::Mixed, 1);
+    let header = vswap_tui::source::Source::header(&generator).clone();
+    let records = generator.records(4 << 20);
+    let mut recorder = recorder(&header, &folder);
+    let busy = cpu();
+    for batch in records.chunks(65_536) {
+        recorder.take(&[], batch).unwrap();
+    }
+    let used = cpu() - busy;
+    recorder.finish(&Trailer::default()).unwrap();
+    println!(
+        "record: saturates at {:.2} M records/s of one core (slot map, blocks, key frames, write to a file)",
+        records.len() as f64 / used.as_secs_f64() / 1e6
+    );
+}
+
+fn main() {
+    // `cargo bench -- FILTER` runs every bench with the filter; this one has one name.
+    let filter = std::env::args().skip(1).find(|a| !a.starts_with('-'));
+    if filter.is_none_or(|f| "record".contains(&f)) {
+        paced(setting("VSWAP_BENCH_RATE", 300_000), setting("VSWAP_BENCH_SECONDS", 10));
+        unpaced();
+    }
+}
