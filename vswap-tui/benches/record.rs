@@ -66,9 +66,9 @@ fn produce(ring: &Ring, mut generator: Generator, rate: u64, seconds: u64) -> u6
         while want > 0 {
             let Some(record) = ready.pop_front() else { break };
             if state.records.len() < RING {
-                state.records.push_back(record)
+                state.records.push_back(record);
             } else {
-                state.lost += 1
+                state.lost += 1;
             }
             made += 1;
             want -= 1;
