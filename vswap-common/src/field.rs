@@ -156,6 +156,17 @@ fields! {
     OpRead = "req_op.REQ_OP_READ",
     /// Number of the operation `REQ_OP_WRITE`.
     OpWrite = "req_op.REQ_OP_WRITE",
+    /// 1 where the lists of clusters have the numbers that records and views know (`enum swap_cluster_flags`), else
+    /// missing.
+    ListNumbers = "numbers of cluster lists",
+    /// Value of the device flag `SWP_SOLIDSTATE`.
+    SwpSolidState = "SWP_SOLIDSTATE",
+    /// Value of the device flag `SWP_BLKDEV`.
+    SwpBlock = "SWP_BLKDEV",
+    /// Value of the device flag `SWP_PAGE_DISCARD`.
+    SwpPageDiscard = "SWP_PAGE_DISCARD",
+    /// Value of the device flag `SWP_SYNCHRONOUS_IO`.
+    SwpSynchronous = "SWP_SYNCHRONOUS_IO",
     /// Bit number of the flag that swap sets on its writes (`__REQ_SWAP`).
     OpSwap = "req_flag_bits.__REQ_SWAP",
     /// Offset of `swap_info_struct.swap_map`, a byte for each slot (up to 7.0).

@@ -49,7 +49,7 @@ pub enum Kind {
     /// Physical read finished. Flag `FAILED`: the folio is not up to date.
     ReadEnd = 20,
     /// Device `entry.dev` is about to be used, all slots free. `arg` = usable pages, `entry.off` = slots with
-    /// header, flags = low bits of the device's `SWP_*` flags.
+    /// header, flags = [`crate::device`].
     SwapOn = 21,
     /// Device `entry.dev` no longer in use, all its slots free.
     SwapOff = 22,
@@ -72,7 +72,7 @@ pub enum Kind {
     /// slots they said with some hooks still missing.
     ScanBegin = 28,
     /// Device `entry.dev` was found in use. `arg` = usable pages, `entry.off` = slots with header, `val` = priority,
-    /// flags = low bits of the device's `SWP_*` flags.
+    /// flags = [`crate::device`].
     ScanDevice = 29,
     /// The cluster at `entry` was found on list `val` with `order`; `nr` = slots in use, bad ones included. `arg`: low
     /// half = index of the cluster after it in its list + 1, high half = before it; 0 = the head of the list, or

@@ -24,7 +24,7 @@ pub use counter::HookCounts;
 pub use field::{Field, Layout, MISSING};
 pub use hook::Hook;
 pub use kind::Kind;
-pub use record::{Record, flags};
+pub use record::{Record, device, flags};
 pub use scan::Address;
 pub use slot::Entry;
 pub use tally::Tally;

@@ -35,6 +35,19 @@ pub mod flags {
     // Bits 13 to 15: `crate::why::RECLAIMER_SHIFT`.
 }
 
+/// What a device is: [`Record::flags`] of `SwapOn` and `ScanDevice`. Bits of the trace format, set from the kernel's
+/// `SWP_*` flags, whose numbers are read from BTF.
+pub mod device {
+    /// Its backing device is not rotational (`SWP_SOLIDSTATE`).
+    pub const SOLID_STATE: u16 = 1 << 4;
+    /// A block device; else a regular file (`SWP_BLKDEV`).
+    pub const BLOCK: u16 = 1 << 6;
+    /// Clusters that became free are discarded (`SWP_PAGE_DISCARD`).
+    pub const PAGE_DISCARD: u16 = 1 << 10;
+    /// Reads and writes complete in the caller (`SWP_SYNCHRONOUS_IO`).
+    pub const SYNCHRONOUS: u16 = 1 << 12;
+}
+
 /// What a hook saw. Meaning of `arg` and `val` by kind: see [`crate::Kind`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[repr(C)]
@@ -59,7 +72,7 @@ pub struct Record {
     pub cpu: u16,
     /// Low bits of the number of records lost on this CPU so far: a change places the loss in sequence.
     pub lost: u16,
-    /// [`flags`]; for `SwapOn` and `ScanDevice` the device's `SWP_*` flags.
+    /// [`flags`]; for `SwapOn` and `ScanDevice` those of [`device`].
     pub flags: u16,
     /// [`crate::Kind`] as a number.
     pub kind: u8,

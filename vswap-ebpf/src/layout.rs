@@ -2,12 +2,12 @@
 //!
 //! The map is frozen, so the verifier takes each value for a constant and prunes what does not apply.
 
+use aya_ebpf::Global;
 use aya_ebpf::helpers::bpf_probe_read_kernel;
 use aya_ebpf::helpers::generated::bpf_probe_read_kernel as gen_read;
 use aya_ebpf::programs::ProbeContext;
-use aya_ebpf::{EbpfContext, Global};
 use vswap_common::field::FIELDS;
-use vswap_common::{Address, Field, Layout, MISSING, scan};
+use vswap_common::{Address, Field, Layout, MISSING, device, scan};
 
 #[unsafe(no_mangle)]
 static LAYOUT: Global<Layout> = Global::new(Layout::EMPTY);
@@ -54,13 +54,6 @@ pub fn read_into<T: Copy>(addr: u64, to: &mut T) -> bool {
     // SAFETY: the helper checks the address and fails instead of faulting, and writes `size_of::<T>()` bytes to
     // memory that is ours; every `T` used here is an array of integers.
     unsafe { gen_read(to.cast(), size_of::<T>() as u32, addr as *const _) == 0 }
-}
-
-/// Argument `n` as a number. The verifier types arguments as pointers and forbids computing with them; a copy read
-/// from the context is a number to it.
-#[inline(always)]
-pub fn number_arg(ctx: &impl EbpfContext, n: u64) -> Option<u64> {
-    read_at(ctx.as_ptr() as u64 + n * 8)
 }
 
 /// A folio as far as we need it.
@@ -131,6 +124,19 @@ pub fn zero_flags(word: u64) -> u16 {
     } else {
         vswap_common::flags::WORDS
     }
+}
+
+/// What a device is, from its `SWP_*` flags.
+#[inline(always)]
+pub fn device_flags(swp: u64) -> u16 {
+    let bit = |field: Field, bit: u16| {
+        let mask = value(field);
+        if mask != MISSING && swp & u64::from(mask) != 0 { bit } else { 0 }
+    };
+    bit(Field::SwpSolidState, device::SOLID_STATE)
+        | bit(Field::SwpBlock, device::BLOCK)
+        | bit(Field::SwpPageDiscard, device::PAGE_DISCARD)
+        | bit(Field::SwpSynchronous, device::SYNCHRONOUS)
 }
 
 /// Memcg id recorded for `entry` in cluster `ci`; `None` where it cannot be read.

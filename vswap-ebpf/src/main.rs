@@ -14,6 +14,7 @@
 #![feature(core_intrinsics)]
 #![allow(internal_features)]
 
+mod call;
 mod emit;
 mod hooks;
 mod layout;

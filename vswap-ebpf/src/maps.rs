@@ -1,5 +1,6 @@
 //! The maps, and the only place that names them.
 
+use crate::call::KEPT;
 use crate::hooks::scan::Chunk;
 use crate::hooks::tally::Bracket;
 use crate::scratch::Task;
@@ -14,6 +15,10 @@ use vswap_common::tally::{CgroupSums, MAX_CGROUPS, MAX_WATCHED, Sums};
 /// One ring for all CPUs: reservation order is the order of the cluster lock. Size set by user space.
 #[map]
 pub static RING: RingBuf = RingBuf::with_byte_size(16 << 20, 0);
+
+/// Arguments of calls that a probe saw begin, by the place of their frame. Small where no exit is a probe.
+#[map]
+pub static CALLS: LruHashMap<u64, [u64; KEPT]> = LruHashMap::with_max_entries(16384, 0);
 
 /// Counters by hook number.
 #[map]

@@ -89,6 +89,8 @@ pub enum Rung {
     /// The best that this kernel allows
     #[default]
     Auto,
+    /// Probes at entry and return, even where the kernel has trampolines
+    Kprobe,
     /// Sums of the kernel's tracepoints and counters: no slots
     Tracepoint,
     /// Only counters in files: no slots, no privileges, no eBPF
@@ -216,6 +218,9 @@ pub struct RecordArgs {
     /// Leave out what only the check against the reference model needs: fewer records, the same slot map
     #[arg(long)]
     pub slots_only: bool,
+    /// How to learn what the kernel does: `auto` or `kprobe`
+    #[arg(long, value_enum, default_value_t)]
+    pub rung: Rung,
     /// Do not read the kernel's tables at the start: slots in use before are unknown until something happens to them
     #[arg(long)]
     pub no_scan: bool,
@@ -402,6 +407,9 @@ pub struct DoctorArgs {
     /// Read another system's /proc and /sys below this folder (no attach test)
     #[arg(long, value_name = "DIR")]
     pub root: Option<PathBuf>,
+    /// What hooks are worth on this rung: `auto` or `kprobe`
+    #[arg(long, value_enum, default_value_t)]
+    pub rung: Rung,
 }
 
 /// Speed of a replay.

@@ -3,13 +3,8 @@
 use crate::decode::Event;
 use crate::meta::{Header, HookState};
 use crate::model::DeviceSpec;
-use vswap_common::Hook;
+use vswap_common::{Hook, device};
 
-/// `SWP_*` bits (include/linux/swap.h; the numbers have been the same since 4.x).
-const SWP_SOLIDSTATE: u16 = 1 << 4;
-const SWP_BLKDEV: u16 = 1 << 6;
-const SWP_PAGE_DISCARD: u16 = 1 << 10;
-const SWP_SYNCHRONOUS_IO: u16 = 1 << 12;
 /// `-EAGAIN` and `-EINVAL`: the folio was too large to begin with, no slot was looked for.
 const NOT_LOOKED: [i32; 2] = [-11, -22];
 
@@ -19,10 +14,10 @@ pub(crate) const MAX_THREADS: usize = 16_384;
 /// The device of a `SwapOn` record. Bad pages are not in it.
 pub(crate) fn device(e: &Event, priority: i32) -> DeviceSpec {
     DeviceSpec {
-        block_device: e.flags & SWP_BLKDEV != 0,
-        solid_state: e.flags & SWP_SOLIDSTATE != 0,
-        synchronous: e.flags & SWP_SYNCHRONOUS_IO != 0,
-        page_discard: e.flags & SWP_PAGE_DISCARD != 0,
+        block_device: e.flags & device::BLOCK != 0,
+        solid_state: e.flags & device::SOLID_STATE != 0,
+        synchronous: e.flags & device::SYNCHRONOUS != 0,
+        page_discard: e.flags & device::PAGE_DISCARD != 0,
         priority,
         ..DeviceSpec::block(e.entry.off())
     }

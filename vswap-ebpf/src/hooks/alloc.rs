@@ -1,5 +1,6 @@
 //! Result of an allocation and its owner. The slots themselves were told by `cache_add`.
 
+use crate::call::Call;
 use crate::emit::{Draft, emit, fault, map_full, skipped};
 use crate::scratch::{ALLOC, CHARGES, FRESH};
 use crate::{layout, scratch, why};
@@ -30,7 +31,7 @@ pub fn charge_2(ctx: FExitContext) -> u32 {
 }
 
 #[inline(always)]
-fn charge_once(ctx: &FExitContext) -> u32 {
+pub(super) fn charge_once(ctx: &impl Call) -> u32 {
     let told = if layout::value(Field::SlotCaches) == 1 {
         owned(ctx.arg(0), ctx.arg::<u64>(1) as u16)
     } else if layout::value(Field::OwnerByRecord) == 1 {
@@ -195,7 +196,7 @@ pub fn alloc_exit_2(ctx: FExitContext) -> u32 {
 }
 
 #[inline(always)]
-fn alloc_exit_once(ctx: &FExitContext) -> u32 {
+pub(super) fn alloc_exit_once(ctx: &impl Call) -> u32 {
     let Some(task) = scratch::current() else { return 0 };
     let ours = task.state & ALLOC != 0;
     task.state &= !ALLOC;
@@ -205,10 +206,7 @@ fn alloc_exit_once(ctx: &FExitContext) -> u32 {
     }
     // A refused charge is not recorded as an owner.
     task.alloc_ci = 0;
-    match layout::folio_order(ctx.arg(0)) {
-        Some(order) => refused(task, order, ret),
-        None => fault(Hook::AllocExit),
-    }
+    refused(task, task.alloc_order, ret);
     0
 }
 

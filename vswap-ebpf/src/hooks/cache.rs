@@ -1,6 +1,7 @@
 //! Entry into and exit from the swap cache: allocation, swap-in, reclaim. Both hooks run under the cluster lock.
 
 use super::virt;
+use crate::call::Call;
 use crate::emit::{Draft, emit, fault, map_full, skipped};
 use crate::scratch::{ALLOC, CHARGES, FRESH};
 use crate::{layout, scratch, why};
@@ -12,6 +13,11 @@ use vswap_common::{Field, Hook, Kind, MISSING, flags};
 /// allocation, else the slot was in use.
 #[fentry]
 pub fn cache_add(ctx: FEntryContext) -> u32 {
+    cache_added(&ctx)
+}
+
+#[inline(always)]
+pub(super) fn cache_added(ctx: &impl Call) -> u32 {
     if add(ctx.arg(0), ctx.arg(1), ctx.arg(2)).is_none() {
         fault(Hook::CacheAdd);
     }
@@ -62,7 +68,18 @@ pub fn cache_joined_2(ctx: FExitContext) -> u32 {
 /// tell which call an exit belongs to.
 #[inline(always)]
 fn joined_once(ctx: &FExitContext, copy: u8) -> u32 {
-    if ctx.arg::<i32>(4) != 0 {
+    joined_by(ctx, ctx.arg(4), copy)
+}
+
+/// The only copy, where it is a probe.
+#[inline(always)]
+pub(super) fn joined_first(ctx: &impl Call) -> u32 {
+    joined_by(ctx, ctx.arg(3), 1)
+}
+
+#[inline(always)]
+fn joined_by(ctx: &impl Call, ret: i32, copy: u8) -> u32 {
+    if ret != 0 {
         return 0;
     }
     let entry: u64 = ctx.arg(1);
@@ -114,6 +131,11 @@ fn allocates() -> bool {
 /// shadow is left only by reclaim.
 #[fentry]
 pub fn cache_del(ctx: FEntryContext) -> u32 {
+    cache_deleted(&ctx)
+}
+
+#[inline(always)]
+pub(super) fn cache_deleted(ctx: &impl Call) -> u32 {
     let told = if layout::value(Field::SlotCaches) == 1 {
         gone(ctx.arg(0), ctx.arg(1), ctx.arg(2))
     } else {

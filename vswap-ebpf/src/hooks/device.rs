@@ -1,5 +1,6 @@
 //! Devices come and go.
 
+use crate::call::Call;
 use crate::emit::{Draft, emit, fault, map_full};
 use crate::{layout, scratch};
 use aya_ebpf::macros::{fentry, fexit, kprobe};
@@ -10,6 +11,11 @@ use vswap_common::{Entry, Field, Hook, Kind};
 /// `swap_cluster_setup_bad_slot(si, ..)`: called inside swapon for the header slot at least; tells the struct.
 #[fentry]
 pub fn swapon_slot(ctx: FEntryContext) -> u32 {
+    swapon_found(&ctx)
+}
+
+#[inline(always)]
+pub(super) fn swapon_found(ctx: &impl Call) -> u32 {
     match scratch::current_or_new() {
         Some(task) => task.device = ctx.arg(0),
         None => map_full(Hook::SwapOnSlot),
@@ -21,12 +27,17 @@ pub fn swapon_slot(ctx: FEntryContext) -> u32 {
 /// allocation on it.
 #[fexit]
 pub fn swapon(ctx: FExitContext) -> u32 {
+    swapped_on(&ctx)
+}
+
+#[inline(always)]
+pub(super) fn swapped_on(ctx: &impl Call) -> u32 {
     let ret: i32 = ctx.arg(2);
     let si = match scratch::current() {
         Some(task) => core::mem::replace(&mut task.device, 0),
         None => 0,
     };
-    debug!(&ctx, "swapon: device {} returned {}", ctx.arg::<u32>(0), ret);
+    debug!(ctx, "swapon: device {} returned {}", ctx.arg::<u32>(0), ret);
     if ret == 0 && describe(si, ctx.arg::<u32>(0) as u8).is_none() {
         fault(Hook::SwapOn);
     }
@@ -40,7 +51,7 @@ fn describe(si: u64, dev: u8) -> Option<()> {
     let swp_flags: u64 = layout::read(si, Field::SiFlags)?;
     let mut draft = Draft::new(Kind::SwapOn, Entry::new(dev, u64::from(max)).0, 0, 0);
     draft.arg = u64::from(pages);
-    draft.flags = swp_flags as u16;
+    draft.flags = layout::device_flags(swp_flags);
     emit(Hook::SwapOn, &draft);
     Some(())
 }
@@ -48,8 +59,13 @@ fn describe(si: u64, dev: u8) -> Option<()> {
 /// `zswap_swapoff(type)`: the device is empty (or swapon failed after `zswap_swapon`).
 #[fentry]
 pub fn swapoff(ctx: FEntryContext) -> u32 {
+    swapped_off(&ctx)
+}
+
+#[inline(always)]
+pub(super) fn swapped_off(ctx: &impl Call) -> u32 {
     let dev = ctx.arg::<u32>(0) as u8;
-    debug!(&ctx, "swapoff: device {}", dev);
+    debug!(ctx, "swapoff: device {}", dev);
     emit(Hook::SwapOff, &Draft::new(Kind::SwapOff, Entry::new(dev, 0).0, 0, 0));
     0
 }

@@ -1,10 +1,10 @@
 //! Slots become free, clusters change lists: all under the cluster lock.
 
 use super::virt;
+use crate::call::Call;
 use crate::emit::{Draft, emit, fault, map_full};
 use crate::scratch::{FREEING, FRESH};
 use crate::{layout, scratch};
-use aya_ebpf::EbpfContext;
 use aya_ebpf::macros::{fentry, fexit, kprobe};
 use aya_ebpf::programs::{FEntryContext, FExitContext, ProbeContext};
 use vswap_common::{Entry, Field, Hook, Kind, prio};
@@ -15,6 +15,11 @@ use vswap_common::{Entry, Field, Hook, Kind, prio};
 /// its folio has just left the swap cache: who wants its slot at once frees it without the detour.
 #[fentry]
 pub fn free(ctx: FEntryContext) -> u32 {
+    freed(&ctx)
+}
+
+#[inline(always)]
+pub(super) fn freed(ctx: &impl Call) -> u32 {
     if layout::value(Field::SlotCaches) == 1 {
         let (entry, nr): (u64, u32) = (ctx.arg(1), ctx.arg(2));
         emit(Hook::Free, &Draft::new(Kind::Return, entry, nr as u16, 0));
@@ -23,7 +28,7 @@ pub fn free(ctx: FEntryContext) -> u32 {
         }
         return 0;
     }
-    match first_freed(&ctx) {
+    match first_freed(ctx) {
         Some(entry) => {
             let nr: u32 = ctx.arg(3);
             if let Some(task) = scratch::current()
@@ -42,6 +47,11 @@ pub fn free(ctx: FEntryContext) -> u32 {
 /// `swap_range_alloc(si, offset, nr)` of 6.12: slots leave the allocator's map, under the device's lock.
 #[fentry]
 pub fn reserve(ctx: FEntryContext) -> u32 {
+    reserved(&ctx)
+}
+
+#[inline(always)]
+pub(super) fn reserved(ctx: &impl Call) -> u32 {
     match layout::read::<u8>(ctx.arg(0), Field::SiType) {
         Some(dev) => {
             let nr: u32 = ctx.arg(2);
@@ -114,7 +124,7 @@ fn given_up(entry: u64, nr: u16) {
 }
 
 #[inline(always)]
-fn first_freed(ctx: &FEntryContext) -> Option<u64> {
+fn first_freed(ctx: &impl Call) -> Option<u64> {
     let si = ctx.arg(0);
     let first = if layout::value(Field::FreeByOffset) == 1 {
         Entry::new(layout::read(si, Field::SiType)?, ctx.arg(2))
@@ -127,15 +137,20 @@ fn first_freed(ctx: &FEntryContext) -> Option<u64> {
 /// `move_cluster(si, ci, list, new_flags)`: `new_flags` names the list.
 #[fentry]
 pub fn cluster_move(ctx: FEntryContext) -> u32 {
+    cluster_moved(&ctx)
+}
+
+#[inline(always)]
+pub(super) fn cluster_moved(ctx: &impl Call) -> u32 {
     let (si, ci): (u64, u64) = (ctx.arg(0), ctx.arg(1));
-    if moved(&ctx, si, ci, ctx.arg::<u32>(3)).is_none() {
+    if moved(ctx, si, ci, ctx.arg::<u32>(3)).is_none() {
         fault(Hook::ClusterMove);
     }
     0
 }
 
 #[inline(always)]
-fn moved(ctx: &FEntryContext, si: u64, ci: u64, list: u32) -> Option<()> {
+fn moved(ctx: &impl Call, si: u64, ci: u64, list: u32) -> Option<()> {
     let base = cluster_entry(ctx, si, 1)?;
     let order: u8 = layout::read(ci, Field::CiOrder)?;
     let pages: u32 = layout::read(si, Field::SiPages)?;
@@ -149,16 +164,21 @@ fn moved(ctx: &FEntryContext, si: u64, ci: u64, list: u32) -> Option<()> {
 /// `swap_cluster_info *isolate_lock_cluster(si, list)` returned: the cluster is off every list and locked, or null.
 #[fexit]
 pub fn isolate(ctx: FExitContext) -> u32 {
-    if isolated(&ctx, ctx.arg(0)).is_none() {
+    isolate_once(&ctx)
+}
+
+#[inline(always)]
+pub(super) fn isolate_once(ctx: &impl Call) -> u32 {
+    if isolated(ctx, ctx.arg(0)).is_none() {
         fault(Hook::Isolate);
     }
     0
 }
 
 #[inline(always)]
-fn isolated(ctx: &FExitContext, si: u64) -> Option<()> {
-    let (list, order) = list_of(layout::number_arg(ctx, 1)?, layout::number_arg(ctx, 0)?);
-    let found = layout::number_arg(ctx, 2)? != 0;
+fn isolated(ctx: &impl Call, si: u64) -> Option<()> {
+    let (list, order) = list_of(ctx.number(1)?, ctx.number(0)?);
+    let found = ctx.number(2)? != 0;
     let base =
         if found { cluster_entry(ctx, si, 2)? } else { Entry::new(layout::read(si, Field::SiType)?, 0) };
     let mut draft = Draft::new(Kind::Isolate, base.0, u16::from(found), order);
@@ -196,8 +216,8 @@ fn list_of(list: u64, si: u64) -> (i32, u8) {
 /// First slot of the cluster in argument `n` on device `si`: its place in the device's array of clusters. Virtual clusters
 /// are in none and have an index.
 #[inline(always)]
-pub(super) fn cluster_entry(ctx: &impl EbpfContext, si: u64, n: u64) -> Option<Entry> {
-    let ci = layout::number_arg(ctx, n)?;
+pub(super) fn cluster_entry(ctx: &impl Call, si: u64, n: usize) -> Option<Entry> {
+    let ci = ctx.number(n)?;
     let dev: u8 = layout::read(si, Field::SiType)?;
     if virt::is_virtual(si) {
         let index: u32 = layout::read(ci, Field::VirtIndex)?;

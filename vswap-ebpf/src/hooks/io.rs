@@ -1,6 +1,7 @@
 //! Physical writes and reads. Completions run in interrupts and use no per-thread state.
 
 use super::virt;
+use crate::call::Call;
 use crate::emit::{Draft, emit, fault, map_full};
 use crate::{layout, why};
 use crate::scratch::{self, OUT, OUT_DONE};
@@ -49,19 +50,29 @@ pub(super) fn queued(folio: layout::Folio, phys: u64) {
 /// `swap_write_end(sio, failed)`, or `end_swap_bio_write(bio)` where bios are not batched.
 #[fentry]
 pub fn write_end(ctx: FEntryContext) -> u32 {
-    done(Hook::WriteEnd, Kind::WriteEnd, &ctx);
+    write_ended(&ctx)
+}
+
+#[inline(always)]
+pub(super) fn write_ended(ctx: &impl Call) -> u32 {
+    done(Hook::WriteEnd, Kind::WriteEnd, ctx);
     0
 }
 
 /// `swap_read_end(sio, failed)`, or `end_swap_bio_read(bio)`.
 #[fentry]
 pub fn read_end(ctx: FEntryContext) -> u32 {
-    done(Hook::ReadEnd, Kind::ReadEnd, &ctx);
+    read_ended(&ctx)
+}
+
+#[inline(always)]
+pub(super) fn read_ended(ctx: &impl Call) -> u32 {
+    done(Hook::ReadEnd, Kind::ReadEnd, ctx);
     0
 }
 
 #[inline(always)]
-fn done(hook: Hook, kind: Kind, ctx: &FEntryContext) {
+fn done(hook: Hook, kind: Kind, ctx: &impl Call) {
     if layout::value(Field::IoByBio) == 1 {
         if one_folio(hook, kind, ctx.arg(0)).is_none() {
             fault(hook);

@@ -19,7 +19,7 @@ fn enter(bit: u32, hook: Hook) -> u32 {
 }
 
 #[inline(always)]
-fn leave(bit: u32) -> u32 {
+pub(super) fn leave(bit: u32) -> u32 {
     if let Some(task) = scratch::current() {
         task.why &= !bit;
     }

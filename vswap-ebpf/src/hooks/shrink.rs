@@ -1,6 +1,7 @@
 //! zswap looks at its old entries, for reclaim or because something is full, and writes some back. What it does with
 //! each is counted; a walk tells its counts when it is over. The writes themselves are told one by one.
 
+use crate::call::Call;
 use crate::emit::{Draft, emit, map_full};
 use crate::layout;
 use crate::scratch::{self, STORE, Task};
@@ -51,11 +52,9 @@ pub fn shrink_done_2(ctx: FExitContext) -> u32 {
 }
 
 #[inline(always)]
-fn done(ctx: &FExitContext) -> u32 {
-    let at = u64::from(layout::value(Field::ArgWalk));
-    let (Some(task), Some(own), Some(ret)) =
-        (scratch::current(), layout::number_arg(ctx, at), layout::number_arg(ctx, at + 1))
-    else {
+pub(super) fn done(ctx: &impl Call) -> u32 {
+    let at = layout::value(Field::ArgWalk) as usize;
+    let (Some(task), Some(own), Some(ret)) = (scratch::current(), ctx.number(at), ctx.number(at + 1)) else {
         return 0;
     };
     let bit = bit(own);
@@ -89,7 +88,7 @@ pub fn shrink_scan_2(_ctx: FExitContext) -> u32 {
 }
 
 #[inline(always)]
-fn scanned() -> u32 {
+pub(super) fn scanned() -> u32 {
     if let Some(task) = scratch::current() {
         tell(Hook::ShrinkScan, task, 0, Writeback::Shrinker);
     }
@@ -108,7 +107,7 @@ pub fn shrink_limit_2(ctx: FExitContext) -> u32 {
 }
 
 #[inline(always)]
-fn limited(ret: i32) -> u32 {
+pub(super) fn limited(ret: i32) -> u32 {
     let Some(task) = scratch::current() else { return 0 };
     if task.state & STORE != 0 && ret != 0 {
         task.why |= OVER_LIMIT;

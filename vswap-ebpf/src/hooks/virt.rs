@@ -3,10 +3,10 @@
 //! On kernels without it every program here stays unattached and every test below is false at load time.
 
 use super::free::cluster_entry;
+use crate::call::Call;
 use crate::emit::{Draft, emit, fault, map_full};
-use crate::layout::{self, address, number_arg, read, read_at, value};
+use crate::layout::{self, address, read, read_at, value};
 use crate::scratch;
-use aya_ebpf::EbpfContext;
 use aya_ebpf::macros::{fentry, fexit, kprobe};
 use aya_ebpf::programs::{FEntryContext, FExitContext, ProbeContext, RawTracePointContext};
 use core::ffi::c_void;
@@ -166,8 +166,8 @@ pub fn release(ctx: FEntryContext) -> u32 {
 }
 
 #[inline(always)]
-fn released(ctx: &impl EbpfContext) -> Option<()> {
-    let (ci, start, nr) = (number_arg(ctx, 0)?, number_arg(ctx, 1)? as u32, number_arg(ctx, 2)? as u32);
+fn released(ctx: &impl Call) -> Option<()> {
+    let (ci, start, nr) = (ctx.number(0)?, ctx.number(1)? as u32, ctx.number(2)? as u32);
     let dev: u8 = read(device()?, Field::SiType)?;
     let index: u32 = read(ci, Field::VirtIndex)?;
     let slots = u64::from(value(Field::ClusterSlots));

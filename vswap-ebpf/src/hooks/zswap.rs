@@ -1,6 +1,7 @@
 //! Writeout decisions and zswap: zero-filled, stored, refused, loaded, freed. All preemptible: see [`super`].
 
 use super::virt;
+use crate::call::Call;
 use crate::emit::{Draft, emit, fault, map_full, now, skipped};
 use crate::{layout, why};
 use crate::scratch::{self, FREEING, OUT, OUT_DONE, READ, READ_ASKED, READ_IN_ZSWAP, STORE};
@@ -42,7 +43,7 @@ pub fn writeout_exit_2(ctx: FExitContext) -> u32 {
 }
 
 #[inline(always)]
-fn writeout_exit_once(ctx: &FExitContext) -> u32 {
+pub(super) fn writeout_exit_once(ctx: &impl Call) -> u32 {
     let ret: i32 = ctx.arg(2);
     let Some(task) = scratch::current() else { return 0 };
     if task.state & OUT == 0 {
@@ -98,7 +99,7 @@ pub fn store_exit_2(ctx: FExitContext) -> u32 {
 }
 
 #[inline(always)]
-fn store_exit_once(ctx: &FExitContext) -> u32 {
+pub(super) fn store_exit_once(ctx: &impl Call) -> u32 {
     let stored = ctx.arg::<u64>(1) as u8 != 0;
     let Some(task) = scratch::current() else { return 0 };
     if task.state & STORE == 0 {
@@ -231,7 +232,7 @@ pub fn load_exit_2(ctx: FExitContext) -> u32 {
 }
 
 #[inline(always)]
-fn load_exit_once(ctx: &FExitContext) -> u32 {
+pub(super) fn load_exit_once(ctx: &impl Call) -> u32 {
     let ret: i32 = if layout::value(Field::LoadSaysTrue) == 1 {
         if ctx.arg::<u64>(1) as u8 != 0 { 0 } else { ENOENT }
     } else {
@@ -269,7 +270,7 @@ pub fn read_exit_2(ctx: FExitContext) -> u32 {
 }
 
 #[inline(always)]
-fn read_exit_once(_ctx: &FExitContext) -> u32 {
+pub(super) fn read_exit_once(_ctx: &impl Call) -> u32 {
     let Some(task) = scratch::current() else { return 0 };
     let asked = task.state & READ_ASKED != 0;
     let in_zswap = task.state & READ_IN_ZSWAP != 0;

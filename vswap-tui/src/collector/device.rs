@@ -282,7 +282,7 @@ pub(super) struct Device {
     pages: u64,
     /// Slots with header; 0 if unknown.
     max: u64,
-    /// `SWP_*` flags as far as told.
+    /// What it is ([`vswap_common::device`]), as far as told.
     flags: u16,
     prio: i32,
     pub(super) is_virtual: bool,

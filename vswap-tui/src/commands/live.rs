@@ -11,7 +11,7 @@ use crate::runtime::headless::Limit;
 use crate::source::Source;
 use crate::source::live::LiveSource;
 use crate::source::trace::TraceSource;
-use crate::tracer::{Tallies, drop_privileges};
+use crate::tracer::{Options, Tallies, drop_privileges};
 use clap::ValueEnum as _;
 use std::path::Path;
 
@@ -35,15 +35,25 @@ pub fn run(args: &LiveArgs, debug_bpf: bool) -> anyhow::Result<Exit> {
             let why = "only tracepoints were asked for".to_owned();
             return totals::run(&args.view, Some(tallies()?), why);
         }
-        Rung::Auto => {}
+        Rung::Auto | Rung::Kprobe => {}
     }
     view::check_terminal(&args.view)?;
     let (source, origin): (Box<dyn Source>, Origin) = match &args.input {
         Some(path) => (Box::new(TraceSource::open(path)?), Origin::Stream),
-        None => match LiveSource::open(args.ring_size, model, !args.no_scan, debug_bpf) {
-            Ok(source) => (Box::new(source), Origin::Live),
-            Err(refusal) => return below(args, model, refusal),
-        },
+        None => {
+            let options = Options {
+                ring_bytes: args.ring_size,
+                debug: debug_bpf,
+                // Two to three records more a page.
+                slots_only: !model,
+                scan: !args.no_scan,
+                probes_only: args.rung == Rung::Kprobe,
+            };
+            match LiveSource::open(options) {
+                Ok(source) => (Box::new(source), Origin::Live),
+                Err(refusal) => return below(args, model, refusal),
+            }
+        }
     };
     // Before the first thread is started. A stream needs no privilege from the beginning.
     drop_privileges()?;
@@ -69,7 +79,10 @@ fn below(args: &LiveArgs, model: bool, refusal: anyhow::Error) -> anyhow::Result
         return Err(refusal);
     }
     let why = format!("{refusal:#}");
-    if !model && let Ok(tallies) = tallies() {
+    if !model
+        && args.rung == Rung::Auto
+        && let Ok(tallies) = tallies()
+    {
         eprintln!(
             "vswap: slots cannot be traced on this kernel (`vswap doctor` shows why, hook by hook); these are the sums of \
              its tracepoints"

@@ -236,6 +236,12 @@ pub fn described(generation: Generation) -> Builder {
             ("bi_bdev", bdev_p, 8),
         ],
     );
+    let swp =
+        [("SWP_SOLIDSTATE", 1 << 7), ("SWP_BLKDEV", 8), ("SWP_PAGE_DISCARD", 2), ("SWP_SYNCHRONOUS_IO", 1)];
+    b.enumeration("", &swp);
+    let lists = ["FREE", "NONFULL", "FRAG", "FULL", "DISCARD"].map(|list| format!("CLUSTER_FLAG_{list}"));
+    let lists: Vec<(&str, u32)> = lists.iter().map(String::as_str).zip(1..).collect();
+    b.enumeration("swap_cluster_flags", &lists);
     b.enumeration("req_op", &[("REQ_OP_READ", 3), ("REQ_OP_WRITE", 4)]);
     b.enumeration("req_flag_bits", &[("__REQ_FAILFAST_DEV", 9), ("__REQ_SWAP", 25)]);
     let bio_p = b.pointer(bio);

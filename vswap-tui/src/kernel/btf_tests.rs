@@ -28,6 +28,8 @@ fn what_is_not_there_is_none() {
     assert_eq!(btf.member("nope", "x"), None);
     assert_eq!(btf.signature("nope"), None);
     assert_eq!(btf.enum_value("pageflags", "PG_nope"), None);
+    assert_eq!(btf.any_enum_value("SWP_NOPE"), None);
+    assert_eq!(btf.any_enum_value("SWP_BLKDEV"), Some(8), "of an enum without a name");
     assert_eq!(btf.array_len(Member { offset: 0, type_id: 1 }), None);
 }
 

@@ -173,6 +173,15 @@ fn value_of(btf: &Btf, field: Field) -> Option<u32> {
         Field::OpBits => bit(btf, "req_flag_bits", "__REQ_FAILFAST_DEV").filter(|bits| *bits > 0),
         Field::OpRead => number(btf, "req_op", "REQ_OP_READ"),
         Field::OpWrite => number(btf, "req_op", "REQ_OP_WRITE"),
+        Field::ListNumbers => {
+            let known = [("FREE", 1), ("NONFULL", 2), ("FRAG", 3), ("FULL", 4), ("DISCARD", 5)];
+            let number = |list: &str| btf.enum_value("swap_cluster_flags", &format!("CLUSTER_FLAG_{list}"));
+            known.iter().all(|(list, n)| number(list) == Some(*n)).then_some(1)
+        }
+        Field::SwpSolidState | Field::SwpBlock | Field::SwpPageDiscard | Field::SwpSynchronous => {
+            // An enum without a name; the label is the enumerator's.
+            u32::try_from(btf.any_enum_value(field.label())?).ok()
+        }
         Field::OpSwap => bit(btf, "req_flag_bits", "__REQ_SWAP"),
         Field::SiMap => member("swap_info_struct", "swap_map"),
         Field::SiZeromap => member("swap_info_struct", "zeromap"),
@@ -319,6 +328,19 @@ mod tests {
         let l = resolve(&Btf::parse(b.build()).unwrap());
         assert_eq!(l.get(Field::ZeroInWord), None);
         assert_eq!(l.get(Field::CiTable), Some(8));
+    }
+
+    #[test]
+    fn lists_with_other_numbers_are_not_known() {
+        let numbers = |full: u32| {
+            let mut b = fixture::Builder::new();
+            let lists = [("FREE", 1), ("NONFULL", 2), ("FRAG", 3), ("FULL", full), ("DISCARD", 5)];
+            let names = lists.map(|(list, n)| (format!("CLUSTER_FLAG_{list}"), n));
+            let names: Vec<(&str, u32)> = names.iter().map(|(name, n)| (name.as_str(), *n)).collect();
+            b.enumeration("swap_cluster_flags", &names);
+            resolve(&Btf::parse(b.build()).unwrap()).get(Field::ListNumbers)
+        };
+        assert_eq!((numbers(4), numbers(6)), (Some(1), None));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! From facts to a plan: which hook attaches where, and for each hook not used the reason. Pure.
 
 use super::btf::Btf;
-use super::hooks::{Alternative, Helper, How, SCAN_VARIABLE, SPECS, Spec};
+use super::hooks::{Alternative, Helper, How, SCAN_VARIABLE, SPECS, Spec, as_probes};
 use super::layout;
 use super::symbols::{Occurs, Symbols};
 use super::virt;
@@ -67,6 +67,22 @@ impl PlannedHook {
             }
         }
         names.join("+")
+    }
+
+    /// The same hook with probes in place of trampolines.
+    ///
+    /// # Errors
+    /// Says what has no such form.
+    pub fn as_probes(&self) -> Result<Self, String> {
+        let probes =
+            as_probes(&self.probes).map_err(|program| format!("{program} has no form as a probe"))?;
+        // The return says more about a hook than what keeps arguments for it.
+        let how = match self.how {
+            How::Fentry => How::Kprobe,
+            How::Fexit => How::Kretprobe,
+            other => other,
+        };
+        Ok(Self { how, probes, ..self.clone() })
     }
 
     /// The form in which it goes into a trace.

@@ -24,14 +24,14 @@ const IN_RING: u64 = RECORD_SIZE as u64 + 8;
 const FULL_BATCH: usize = 32_768;
 
 impl LiveSource {
-    /// Attaches to this host with a ring of `ring_bytes`; `for_model` tells what only the model needs too (two to
-    /// three records more a page), `scan` reads the kernel's tables first if swap is in use.
+    /// Attaches to this host.
     ///
     /// # Errors
     /// As [`Tracer::start`]: exit code 6 or 7 with what is missing.
-    pub fn open(ring_bytes: u64, for_model: bool, scan: bool, debug_bpf: bool) -> anyhow::Result<Self> {
+    pub fn open(options: Options) -> anyhow::Result<Self> {
+        let ring_bytes = options.ring_bytes;
         Ok(Self {
-            tracer: Tracer::start(Options { ring_bytes, debug: debug_bpf, slots_only: !for_model, scan })?,
+            tracer: Tracer::start(options)?,
             drained: Drained::default(),
             ring_bytes,
             fullest: 0,

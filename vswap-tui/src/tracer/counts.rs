@@ -1,6 +1,7 @@
 //! Counters of the programs: records emitted, lost, faulted, and calls that the kernel did not hand to them.
 
 use super::fdinfo;
+use crate::kernel::hooks::{lonely_twin, twin_name};
 use crate::meta::HookTotals;
 use anyhow::Context;
 use aya::Ebpf;
@@ -61,7 +62,11 @@ impl Counters {
             fault: sum.fault,
             map_full: sum.map_full,
             recursion_misses: sum.skipped + self.unseen_by(ebpf, hook),
-            runs: number(ebpf, hook.program(), "run_cnt").unwrap_or(0),
+            runs: [Some(hook.program()), twin_name(hook.program())]
+                .into_iter()
+                .flatten()
+                .filter_map(|name| number(ebpf, name, "run_cnt"))
+                .sum(),
         })
     }
 
@@ -97,7 +102,8 @@ impl Counters {
 /// Programs of the hook that have no second copy to make up for what the kernel skips.
 fn single(hook: Hook) -> impl Iterator<Item = &'static str> {
     let own = if hook.second().is_none() { Some(hook.program()) } else { None };
-    own.into_iter().chain(hook.helpers().iter().copied())
+    let names = own.into_iter().chain(hook.helpers().iter().copied());
+    names.flat_map(|name| std::iter::once(name).chain(lonely_twin(name)))
 }
 
 /// What fdinfo says about a program; `None` if it is not loaded.

@@ -46,6 +46,8 @@ pub struct Options {
     pub slots_only: bool,
     /// Read the kernel's tables first if swap is in use.
     pub scan: bool,
+    /// Use probes even where the kernel has trampolines.
+    pub probes_only: bool,
 }
 
 /// Elements of an LRU map that nobody uses; the kernel wants some for each CPU's share of the list.
@@ -205,8 +207,8 @@ fn warn_of(hooks: &[HookPlan]) {
 ///
 /// # Errors
 /// As [`Tracer::start`], except that hooks without a place are reported, not refused.
-pub fn probe(facts: &Facts, plan: &Plan) -> anyhow::Result<Vec<HookPlan>> {
-    let options = Options { ring_bytes: 0, debug: false, slots_only: false, scan: true };
+pub fn probe(facts: &Facts, plan: &Plan, probes_only: bool) -> anyhow::Result<Vec<HookPlan>> {
+    let options = Options { ring_bytes: 0, debug: false, slots_only: false, scan: true, probes_only };
     attach(plan, facts, ring_size(0)?, options).map(|a| a.hooks)
 }
 
@@ -254,28 +256,72 @@ fn attach(plan: &Plan, facts: &Facts, ring_bytes: u32, options: Options) -> anyh
     let mut order: Vec<&PlannedHook> = plan.hooks.iter().collect();
     order.sort_by_key(|planned| planned.how == How::Kprobe);
     for planned in order {
-        let mut shown = planned.describe();
-        if let Err((probe, error)) = attach_all(&mut ebpf, &planned.probes, &btf, &mut links) {
-            let (exit, text) = why.attach(&error, probe.how);
-            // Probes that are only forbidden are a matter of one setting: better said than recorded without.
-            let ends = planned.vital || (probe.how.is_kprobe() && exit == Exit::NotPermitted);
-            if ends && refused.is_none() {
-                refused = Some(ExitError::new(
-                    exit,
-                    format!(
-                        "cannot attach {} to {}: {text}. `vswap doctor` shows every hook",
-                        shown.hook, probe.function
-                    ),
-                ));
-            }
-            shown.state = HookState::Blind;
-            shown.reason = text;
+        let (shown, refusal) = attach_hook(&mut ebpf, planned, options.probes_only, &why, &btf, &mut links);
+        if refused.is_none() {
+            refused = refusal;
         }
         log::info!("{} {} at {}: {:?} {}", shown.how, shown.hook, shown.function, shown.state, shown.reason);
         hooks.push(shown);
     }
     hooks.sort_by_key(|shown| plan.hooks.iter().position(|planned| planned.hook.program() == shown.hook));
     Ok(Attached { ebpf, hooks, links, refused })
+}
+
+/// Attaches a hook: with trampolines, or where the kernel refuses them, or on demand, with probes. Says what became of
+/// it, and whether nothing can be recorded without it.
+fn attach_hook(
+    ebpf: &mut Ebpf,
+    planned: &PlannedHook,
+    probes_only: bool,
+    why: &Explain<'_>,
+    btf: &Btf,
+    links: &mut Links,
+) -> (HookPlan, Option<anyhow::Error>) {
+    let mut blind = planned.describe();
+    let mut first = None;
+    if !probes_only {
+        let Err((probe, error)) = attach_all(ebpf, &planned.probes, btf, links) else {
+            return (blind, None);
+        };
+        first = Some((probe, why.attach(&error, probe.how)));
+    }
+    let twins = planned.as_probes();
+    // A hook that is made of probes anyway has been tried.
+    let (probe, (exit, text)) = match (twins, first) {
+        (Ok(twins), Some(first)) if twins.probes == planned.probes => first,
+        (Ok(twins), first) => {
+            let Err((probe, error)) = attach_all(ebpf, &twins.probes, btf, links) else {
+                let mut shown = twins.describe();
+                if let Some((_, (_, text))) = first {
+                    shown.reason = format!("by probes, because {text}");
+                }
+                return (shown, None);
+            };
+            let (exit, text) = why.attach(&error, probe.how);
+            match first {
+                Some((probe, (exit, before))) if before == text => (probe, (exit, before)),
+                Some((probe, (exit, before))) => (probe, (exit, format!("{before}; as a probe: {text}"))),
+                None => (probe, (exit, text)),
+            }
+        }
+        (Err(_), Some(first)) => first,
+        (Err(lacks), None) => {
+            blind.state = HookState::Blind;
+            blind.reason.clone_from(&lacks);
+            let refusal = ExitError::new(Exit::NotSupported, lacks);
+            return (blind, planned.vital.then_some(refusal));
+        }
+    };
+    // Probes that are only forbidden are a matter of one setting: better said than recorded without.
+    let ends = planned.vital || (probe.how.is_kprobe() && exit == Exit::NotPermitted);
+    let refusal = ends.then(|| {
+        let name = &blind.hook;
+        let at = probe.function;
+        ExitError::new(exit, format!("cannot attach {name} to {at}: {text}. `vswap doctor` shows every hook"))
+    });
+    blind.state = HookState::Blind;
+    blind.reason = text;
+    (blind, refusal)
 }
 
 /// Attaches every program of a hook, or says at which it failed: then those attached before are detached again.
@@ -311,7 +357,11 @@ fn attach_one(ebpf: &mut Ebpf, probe: Probe, btf: &Btf, links: &mut Links) -> Re
             links.push(Box::new(p.take_link(id)?));
         }
         (How::Kprobe | How::Kretprobe, Program::KProbe(p)) => {
-            p.load()?;
+            match p.load() {
+                // For another way to attach the hook, which failed.
+                Ok(()) | Err(ProgramError::AlreadyLoaded) => {}
+                Err(error) => return Err(error),
+            }
             let id = p.attach(function, 0)?;
             links.push(Box::new(p.take_link(id)?));
         }

@@ -2,7 +2,7 @@
 
 use super::tell;
 use crate::emit::Draft;
-use crate::layout::{address, read, read_at, value};
+use crate::layout::{address, device_flags, read, read_at, value};
 use vswap_common::scan::{self, Address, answer};
 use vswap_common::{Entry, Field, Kind, flags};
 
@@ -35,7 +35,7 @@ pub(super) fn device(dev: u8, extra: u16) -> Option<u32> {
     let mut draft = Draft::new(Kind::ScanDevice, Entry::new(dev, max).0, 0, 0);
     draft.arg = u64::from(pages);
     draft.val = i32::from(prio);
-    draft.flags = read::<u64>(si, Field::SiFlags)? as u16;
+    draft.flags = device_flags(read(si, Field::SiFlags)?);
     if extra & flags::VERIFY != 0 {
         draft.flags = extra;
     }

@@ -2,7 +2,7 @@
 
 mod text;
 
-use crate::cli::DoctorArgs;
+use crate::cli::{self, DoctorArgs};
 use crate::exit::{Exit, ExitError};
 use crate::kernel::caps::Rights;
 use crate::kernel::counters::Counters;
@@ -52,6 +52,24 @@ struct RungState {
     works: bool,
     /// Why not, if not.
     reason: String,
+    /// What it costs to stand on it.
+    limits: &'static str,
+}
+
+/// What a rung leaves out by its nature.
+const fn limits(rung: Rung) -> &'static str {
+    match rung {
+        Rung::Fentry => {
+            "a program that is preempted is skipped for others on its CPU: counted, exits have two copies"
+        }
+        Rung::Kprobe => {
+            "a probe that interrupts another one is skipped, as completions of I/O do: counted as lost by Linux 6.17 and \
+             later, before in part"
+        }
+        Rung::Tracepoint => "sums of the machine and each cgroup: no slots, no recording",
+        Rung::Counters => "sums of the machine: no slots, no recording",
+        Rung::Nothing => "",
+    }
 }
 
 /// Runs `vswap doctor`.
@@ -63,7 +81,11 @@ pub fn run(args: &DoctorArgs) -> anyhow::Result<Exit> {
     let facts = Facts::read(root)?;
     let plan = plan(&facts.btf, &facts.symbols);
     let planned: Vec<HookPlan> = plan.hooks.iter().map(crate::kernel::PlannedHook::describe).collect();
-    let probed = if args.root.is_some() { None } else { Some(tracer::probe(&facts, &plan)) };
+    let probed = if args.root.is_some() {
+        None
+    } else {
+        Some(tracer::probe(&facts, &plan, args.rung == cli::Rung::Kprobe))
+    };
     let (hooks, attach_error) = match probed {
         None => (planned, Some("not this host: only planned".to_owned())),
         Some(Ok(hooks)) => (hooks, None),
@@ -145,24 +167,29 @@ fn in_use(usable: bool, hooks: &[HookPlan], rungs: &[RungState]) -> Rung {
     rungs.iter().find(low).map_or(Rung::Nothing, |state| state.rung)
 }
 
+/// How the hook's own program attaches; helpers come after it.
+fn first_way(hook: &HookPlan) -> &str {
+    hook.how.split('+').next().unwrap_or_default()
+}
+
 /// Which ways to attach work here. A way without any hook that wants it is not told.
 fn rungs(hooks: &[HookPlan], points: &[HookPlan], counters: &Counters) -> Vec<RungState> {
     let attached = |rung: Rung, ways: &[&str]| {
         let hooks = if rung == Rung::Tracepoint { points } else { hooks };
         let tried: Vec<&HookPlan> =
-            hooks.iter().filter(|h| ways.contains(&h.how.as_str()) && !h.function.is_empty()).collect();
+            hooks.iter().filter(|h| ways.contains(&first_way(h)) && !h.function.is_empty()).collect();
         let works = tried.iter().any(|h| h.state == HookState::Ok);
         let reason = if works { String::new() } else { tried.first()?.reason.clone() };
-        Some(RungState { rung, works, reason })
+        Some(RungState { rung, works, reason, limits: limits(rung) })
     };
     let works = !counters.values().is_empty();
     let reason =
         if works { String::new() } else { "neither /proc/vmstat nor /proc/swaps can be read".to_owned() };
     let rungs = [
         attached(Rung::Fentry, &["fentry", "fexit"]),
-        attached(Rung::Kprobe, &["kprobe"]),
+        attached(Rung::Kprobe, &["kprobe", "kretprobe"]),
         attached(Rung::Tracepoint, &["tp_btf"]),
-        Some(RungState { rung: Rung::Counters, works, reason }),
+        Some(RungState { rung: Rung::Counters, works, reason, limits: limits(Rung::Counters) }),
     ];
     rungs.into_iter().flatten().collect()
 }

@@ -41,6 +41,7 @@ fn ladder(f: &Findings, out: &mut String) {
     let _ = writeln!(out, "\n{:<13} WORKS", "RUNG");
     for rung in &f.rungs {
         let works = if rung.works { "yes".to_owned() } else { format!("no: {}", rung.reason) };
+        let works = if rung.works { format!("{works}: {}", rung.limits) } else { works };
         let used = if rung.rung == f.rung { "  <- in use" } else { "" };
         let _ = writeln!(out, "{:<13} {works}{used}", rung.rung.name());
     }

@@ -4,8 +4,8 @@ mod recording;
 mod verify;
 
 use super::held::Held;
-use crate::cli::RecordArgs;
-use crate::exit::Exit;
+use crate::cli::{RecordArgs, Rung};
+use crate::exit::{Exit, ExitError};
 use crate::recorder::Written;
 use crate::tracer::{Drained, Options, ScanResult, Tracer, drop_privileges};
 use anyhow::Context;
@@ -46,6 +46,12 @@ impl Signals {
 /// # Errors
 /// What ends the command, with its exit code.
 pub fn run(args: &RecordArgs, debug_bpf: bool) -> anyhow::Result<Exit> {
+    if matches!(args.rung, Rung::Tracepoint | Rung::Counters) {
+        return Err(ExitError::new(
+            Exit::Usage,
+            "a recording is made of slots, which this rung does not tell: `vswap live` shows its sums",
+        ));
+    }
     let signals = Signals::listen(args.keeping.ring.is_some())?;
     let stream = args.output.as_os_str() == "-";
     let options = Options {
@@ -53,6 +59,7 @@ pub fn run(args: &RecordArgs, debug_bpf: bool) -> anyhow::Result<Exit> {
         debug: debug_bpf,
         slots_only: args.slots_only,
         scan: !args.no_scan,
+        probes_only: args.rung == Rung::Kprobe,
     };
     let held = Held::spawn(&args.run)?;
     let mut tracer = Tracer::start(options)?;

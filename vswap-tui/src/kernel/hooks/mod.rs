@@ -1,17 +1,19 @@
 //! The table of hooks: where each may attach, with which arguments, and what it makes visible. Data, no logic.
 //!
-//! `table` has one entry a hook, `fields` the sets of fields that programs read, `slot_caches` the places of 6.12,
-//! `causes` the hooks that only tell why.
-//! `virtual_swap` those of kernels with virtual swap.
+//! `table` has one entry a hook, `twins` their programs as probes, `fields` the sets of fields that programs read,
+//! `slot_caches` the places of 6.12, `causes` the hooks that only tell why, `virtual_swap` those of kernels with virtual
+//! swap.
 //! A kernel generation that does something elsewhere gets one more [`Alternative`]; nothing else changes.
 
 mod causes;
 mod fields;
 mod slot_caches;
 mod table;
+mod twins;
 mod virtual_swap;
 
 pub use table::SPECS;
+pub use twins::{as_probes, lonely_twin, twin_name};
 pub use virtual_swap::TAKES_BACKING;
 
 use vswap_common::{Field, Hook};

@@ -226,6 +226,7 @@ pub const SPECS: &[Spec] = &[
         "move_cluster",
         &["swap_info_struct *", "swap_cluster_info *", "_", "_"],
         &[
+            Field::ListNumbers,
             Field::SiType,
             Field::SiClusters,
             Field::SiPages,

@@ -7,7 +7,7 @@ use crate::model::charge::UNLIMITED;
 use crate::model::policy::SWAP_TABLE;
 use crate::model::{Config, Device, DeviceSpec, Model};
 use vswap_common::slot::CLUSTER_SLOTS;
-use vswap_common::{Entry, Kind, Record};
+use vswap_common::{Entry, Kind, Record, device};
 
 /// Event time at the start: an hour after an imagined boot.
 pub(super) const START_NS: u64 = 3_600 * 1_000_000_000;
@@ -21,10 +21,9 @@ pub(super) const GUEST: u8 = 1;
 /// Bytes of a page.
 const PAGE: u32 = 4096;
 const PRIORITIES: [i32; DEVICES] = [10, -1, -1];
-const SWP_PAGE_DISCARD: u16 = 1 << 10;
-/// `SWP_USED | SWP_SOLIDSTATE | SWP_BLKDEV`; the last device also discards clusters that became free
-/// (`SWP_DISCARDABLE | SWP_PAGE_DISCARD`).
-const SWP_FLAGS: [u16; DEVICES] = [0x51, 0x51, 0x51 | 1 << 2 | SWP_PAGE_DISCARD];
+const PLAIN: u16 = device::SOLID_STATE | device::BLOCK;
+/// The last device also discards clusters that became free.
+const FLAGS: [u16; DEVICES] = [PLAIN, PLAIN, PLAIN | device::PAGE_DISCARD];
 
 /// A memory cgroup and its part of the load.
 pub(super) struct Group {
@@ -79,8 +78,8 @@ pub(super) fn model(spec: &Spec) -> Model {
 pub(super) fn swapon(model: &mut Model, sizes: [u64; DEVICES]) -> Option<Record> {
     let dev = (0..DEVICES as u8).find(|dev| model.device(*dev).is_none())?;
     let i = usize::from(dev);
-    let (slots, priority, flags) = (sizes[i], PRIORITIES[i], SWP_FLAGS[i]);
-    let page_discard = flags & SWP_PAGE_DISCARD != 0;
+    let (slots, priority, flags) = (sizes[i], PRIORITIES[i], FLAGS[i]);
+    let page_discard = flags & device::PAGE_DISCARD != 0;
     model.swapon(&DeviceSpec { priority, page_discard, ..DeviceSpec::block(slots) }).ok()?;
     Some(Record { entry: Entry::new(dev, slots).0, arg: slots - 1, flags, ..draft(Kind::SwapOn) })
 }

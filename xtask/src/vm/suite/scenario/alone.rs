@@ -2,9 +2,27 @@
 
 use super::{BOOT, Backing, Boot, CLEAN, End, Scenario};
 
+/// Probes where trampolines would do.
+const PROBES: &str = include_str!("../../../../guest/probes.sh");
+
 /// The boots of this part.
 pub(super) fn boots() -> Vec<Boot> {
     vec![
+        Boot {
+            name: "probes",
+            cpus: 1,
+            extra: PROBES,
+            scenarios: vec![Scenario {
+                name: "order0-probes",
+                record_args: "--rung kprobe",
+                workers: &["--cgroup /sys/fs/cgroup/wl --pages 4096|\
+                        pageout:all,touch-read:0-255,touch-write:256-511,free:600-900/2,pageout:100-300,\
+                        touch-read:2000-2600/3,free:2000-2100"],
+                at_least: &[("zswpout", 2500), ("zswpin", 300), ("swpout_zero", 800), ("swpin_zero", 80)],
+                ..CLEAN
+            }],
+            ..BOOT
+        },
         Boot {
             name: "one-cpu",
             cpus: 1,
