@@ -69,7 +69,8 @@ pub enum Kind {
     /// or `AllocFail`, the allocator reclaimed for itself.
     AllocBegin = 27,
     /// A scan of the kernel's tables begins: hooks are all attached from here on. What earlier records said about
-    /// slots they said with some hooks still missing.
+    /// slots they said with some hooks still missing. `val` = 1: the tables are read again after a loss, only slots are
+    /// forgotten. With flag `VERIFY` `arg` = number of the look, from 1; 0 in old recordings.
     ScanBegin = 28,
     /// Device `entry.dev` was found in use. `arg` = usable pages, `entry.off` = slots with header, `val` = priority,
     /// flags = [`crate::device`].

@@ -2,7 +2,7 @@
 
 /// Arguments of the program: one of [`op`], then two numbers by operation, then extra [`crate::flags`] for the records.
 pub mod op {
-    /// Tell that a scan begins.
+    /// Tell that a scan begins, with `a` and `b` as `arg` and `val` of the record.
     pub const BEGIN: u64 = 0;
     /// Tell device number `a` if it is in use.
     pub const DEVICE: u64 = 1;

@@ -380,6 +380,8 @@ impl Findings {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ScanView {
+    /// Scans begun so far; those after the first came after a loss.
+    pub scans: u32,
     /// Slots read.
     pub slots: u64,
     /// From its begin to its end.
@@ -403,6 +405,10 @@ pub struct VerifyView {
     pub differing: u64,
     /// Times looked: only what differs twice in a row differs.
     pub looks: u32,
+    /// Time of all looks together, ns.
+    pub ns: u64,
+    /// No look runs.
+    pub ended: bool,
     /// The last look read everything.
     pub complete: bool,
     /// Some that differ, in words.
@@ -477,6 +483,11 @@ impl Snapshot {
     /// Slots in use.
     pub fn used(&self) -> u64 {
         self.mix.iter().sum()
+    }
+
+    /// Every slot in use is known to be: nothing was in use at the start, or a scan found what was.
+    pub fn all_known(&self) -> bool {
+        self.header.from_swapon || self.scan.is_some_and(|scan| scan.ended && scan.complete)
     }
 
     /// Share of slots in use whose state is confirmed, 0.0 to 1.0 (1.0 when none is in use).

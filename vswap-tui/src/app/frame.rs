@@ -24,6 +24,8 @@ pub struct Frame {
     pub playback: Option<Playback>,
     /// The model beside the collector, where one runs.
     pub beside: Option<Arc<BesideView>>,
+    /// Why the comparison with the kernel's tables that was asked for is not possible.
+    pub refused: Option<String>,
     /// Set once no more events will come.
     pub end: Option<End>,
 }

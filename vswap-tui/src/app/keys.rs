@@ -29,6 +29,13 @@ pub const KEYS: &[Binding] = &[
         "freeze the picture, collection goes on; again: go on",
         "freeze",
     ),
+    bind(
+        &[Char('v')],
+        Watching,
+        Action::Verify,
+        "compare the slot map with the kernel's tables; the allocator view shows the result",
+        "verify",
+    ),
     bind(&[Char(' ')], Playing, Action::Freeze, "pause; again: go on", "pause"),
     // What is special to a view comes before what all have.
     bind(

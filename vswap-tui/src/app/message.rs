@@ -64,6 +64,8 @@ pub enum Action {
     Find(Landmark),
     /// Longer interval or lower speed (true), shorter or higher (false).
     Slower(bool),
+    /// Compare the slot map with the kernel's tables now.
+    Verify,
     /// Next swap device of the cluster map.
     NextDevice,
     /// Swap device before.
@@ -183,6 +185,8 @@ pub enum Control {
     Find(Landmark),
     /// What the shown view wants beyond the sums.
     Watch(Watch),
+    /// Compare with the kernel's tables now.
+    Verify,
     /// End the thread.
     Stop,
 }

@@ -82,6 +82,7 @@ fn act(app: &mut App, action: Action) -> Option<Effect> {
         Action::Minus => return tempo(app, -1),
         // An interval grows when things get slower, a speed shrinks.
         Action::Slower(slower) => return tempo(app, if slower == app.plays() { -1 } else { 1 }),
+        Action::Verify => return Some(Effect::Pump(Control::Verify)),
         Action::StepEvent => return Some(Effect::Pump(Control::StepEvent)),
         Action::StepBlock => return Some(Effect::Pump(Control::StepBlock)),
         Action::StepSecond => return Some(Effect::Pump(Control::StepTime(1_000_000_000))),

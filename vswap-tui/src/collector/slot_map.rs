@@ -269,9 +269,12 @@ impl SlotMap {
         }
     }
 
-    /// A scan begins: what was told before was told with hooks missing. Only names stay.
-    pub(super) fn forget(&mut self) {
-        self.sums.transitions = [[0; 5]; 5];
+    /// A scan begins: what was told before was told with hooks missing, or with records. Names stay, and after a loss
+    /// (`again`) what was counted.
+    pub(super) fn forget(&mut self, again: bool) {
+        if !again {
+            self.sums.transitions = [[0; 5]; 5];
+        }
         self.links = Links::default();
         for dev in 0..MAX_DEVICES as u8 {
             if self.device_mut(dev).is_seen() {

@@ -74,15 +74,25 @@ fn trust(r: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
         let doubt =
             if scan.doubtful > 0 { format!(", {} in doubt", count(scan.doubtful)) } else { String::new() };
         let cut = if scan.complete { "" } else { "; it did not get to its end" };
+        let again = if scan.scans > 1 {
+            format!("; {} times again after a loss", scan.scans - 1)
+        } else {
+            String::new()
+        };
         let took = duration(scan.ns);
-        writeln!(out, "Scan      {} slots of the kernel's tables in {took}{doubt}{cut}", count(scan.slots))?;
+        writeln!(
+            out,
+            "Scan      {} slots of the kernel's tables in {took}{doubt}{cut}{again}",
+            count(scan.slots)
+        )?;
     }
     if let Some(v) = r.verify {
         let unknown = if v.unknown > 0 { format!(", {} unknown", count(v.unknown)) } else { String::new() };
         writeln!(
             out,
-            "Verified  {} slots with the kernel's tables: {} differ{unknown}",
+            "Verified  {} slots with the kernel's tables in {}: {} differ{unknown}",
             count(v.checked),
+            duration(v.ns),
             count(v.differing)
         )?;
         for example in &v.examples {
@@ -351,9 +361,12 @@ mod tests {
     #[test]
     fn loss_and_damage_stand_above_the_numbers() {
         let mut snapshot = Snapshot { mix: [0, 1, 2, 3, 4], unconfirmed: 5, ..Snapshot::default() };
-        let scan = ScanView { slots: 12_345, ns: 45_000_000, doubtful: 2, ended: true, complete: false };
+        let scan =
+            ScanView { scans: 1, slots: 12_345, ns: 45_000_000, doubtful: 2, ended: true, complete: false };
         snapshot.scan = Some(scan);
         snapshot.verify = Some(VerifyView {
+            ns: 3_000_000,
+            ended: true,
             checked: 9,
             unknown: 1,
             differing: 1,
@@ -371,7 +384,9 @@ mod tests {
         assert!(text.contains("slots of the kernel's tables in 45"), "{text}");
         assert!(text.contains("2 in doubt; it did not get to its end"), "{text}");
         assert!(
-            text.contains("9 slots with the kernel's tables: 1 differ, 1 unknown\n          slot 0:50"),
+            text.contains(
+                "9 slots with the kernel's tables in 3.00 ms: 1 differ, 1 unknown\n          slot 0:50"
+            ),
             "{text}"
         );
     }

@@ -61,6 +61,8 @@ pub struct Pump {
     heard: Instant,
     end: Option<End>,
     trailer: Option<Trailer>,
+    /// Why the last wish to compare with the kernel's tables was not granted.
+    refused: Option<String>,
     /// Wall time and event count of the frame before.
     last_frame: (Instant, u64),
 }
@@ -93,6 +95,7 @@ impl Pump {
             heard: now,
             end: None,
             trailer: None,
+            refused: None,
             last_frame: (now, 0),
         }
     }
@@ -295,6 +298,10 @@ impl Pump {
     /// # Errors
     /// Those of the source.
     pub fn control(&mut self, control: Control) -> anyhow::Result<()> {
+        if control == Control::Verify {
+            self.refused = self.source.verify().err();
+            return Ok(());
+        }
         let wall = Instant::now();
         let at = self.now(wall);
         if let Control::Watch(watch) = control {
@@ -321,7 +328,7 @@ impl Pump {
             }
             Control::Seek(to) => self.seek(to)?,
             Control::Find(landmark) => self.goal = Some(Goal::find(landmark, at, differences)),
-            Control::Interval(_) | Control::Stop | Control::Watch(_) => {}
+            Control::Interval(_) | Control::Stop | Control::Verify | Control::Watch(_) => {}
         }
         Ok(())
     }
@@ -389,6 +396,7 @@ impl Pump {
                 seeking: self.goal.is_some(),
             }),
             beside: self.beside.as_mut().map(Beside::view),
+            refused: self.refused.clone(),
             end: if ended { self.end.clone() } else { None },
         }
     }

@@ -68,4 +68,8 @@ impl Source for LiveSource {
         let fullest = std::mem::take(&mut self.fullest);
         Some((fullest as f64 / self.ring_bytes.max(1) as f64).min(1.0))
     }
+
+    fn verify(&mut self) -> Result<(), String> {
+        self.tracer.verify_twice()
+    }
 }

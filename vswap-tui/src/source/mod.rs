@@ -59,6 +59,14 @@ pub trait Source: Send {
     /// Only for failures that end the source; damage in a trace is `Polled::End`.
     fn poll(&mut self, batch: &mut Batch, timeout: Duration) -> anyhow::Result<Polled>;
 
+    /// Compares the slot map with the kernel's tables now; the result comes with the events.
+    ///
+    /// # Errors
+    /// Why that is not possible, in words.
+    fn verify(&mut self) -> Result<(), String> {
+        Err("only the kernel that runs has tables to compare with".to_owned())
+    }
+
     /// Goes to the last place from which the state at `ts` can be had: a key frame all of whose events are not after
     /// `ts`, else the beginning. Returns the state there; the next poll brings the events that follow, and whoever
     /// takes them in while they are not after `ts` has the state at `ts`, the same as after all events from the

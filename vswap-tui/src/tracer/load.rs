@@ -4,7 +4,7 @@ use super::counts::Counters;
 use super::explain::Explain;
 use super::gap::GapTracker;
 use super::news::News;
-use super::scan::{Scan, ScanResult};
+use super::scan::{Purpose, Rescan, Scan, ScanResult};
 use super::virt;
 use crate::exit::{Exit, ExitError};
 use crate::kernel::facts::{clock_pair, read_swaps};
@@ -71,6 +71,10 @@ pub struct Tracer {
     /// Runs inside [`Tracer::drain`].
     pub(super) scan: Option<Scan>,
     pub(super) scan_result: Option<ScanResult>,
+    /// Reads the tables again after a loss.
+    pub(super) rescan: Rescan,
+    /// The comparison that runs is followed by another look.
+    pub(super) once_more: bool,
     /// CPUs that the machine can have.
     pub(super) cpus: u64,
     /// Why the kernel's tables cannot be read, if they cannot.
@@ -163,8 +167,10 @@ impl Tracer {
             logger,
             gaps: GapTracker::default(),
             news,
-            scan: (in_use && no_scan.is_none()).then(|| Scan::new(Instant::now(), false, cpus)),
+            scan: (in_use && no_scan.is_none()).then(|| Scan::new(Instant::now(), Purpose::Start, cpus)),
             scan_result: None,
+            rescan: Rescan::new(Instant::now()),
+            once_more: false,
             cpus,
             no_scan,
             in_use,
@@ -183,6 +189,11 @@ impl Tracer {
     /// Why slots in use before the start are not known from the start, if that is so.
     pub fn late(&self) -> Option<&str> {
         self.no_scan.as_deref().filter(|_| self.in_use)
+    }
+
+    /// Hooks are attached: what happens is told.
+    pub(super) fn links_open(&self) -> bool {
+        !self.links.is_empty()
     }
 
     /// Facts, plan and layout of this run.

@@ -23,10 +23,19 @@ pub fn draw(pen: &mut Pen<'_>, theme: Theme, app: &App) {
     pen.right(end, 0, &loss, style);
     end -= (width(&loss) as u16).min(end);
 
-    let confirmed = format!(" {} confirmed ", format::percent(s.confirmed_share()));
-    let sure = if s.unconfirmed > 0 { theme.warn().patch(bar) } else { bar };
+    // Where nobody looked for what was there before, no share of it can be told.
+    let confirmed = match s.all_known() {
+        true => format!(" {} confirmed ", format::percent(s.confirmed_share())),
+        false => " not all slots known ".to_owned(),
+    };
+    let doubt = s.unconfirmed > 0 || !s.all_known();
+    let sure = if doubt { theme.warn().patch(bar) } else { bar };
     pen.right(end, 0, &confirmed, sure);
     end -= (width(&confirmed) as u16).min(end);
+    if let Some((text, differs)) = verified(app) {
+        pen.right(end, 0, &text, if differs { theme.bad() } else { bar });
+        end -= (width(&text) as u16).min(end);
+    }
 
     pen.put(0, 0, &format!(" vswap {} ", app.origin.name()), bar.add_modifier(Modifier::BOLD));
     let mut x = layout::TABS_FROM;
@@ -63,6 +72,19 @@ pub fn draw(pen: &mut Pen<'_>, theme: Theme, app: &App) {
     if let Some(realtime) = time_of_day(app) {
         put(format!("  {}", format::time_of_day(realtime)));
     }
+}
+
+/// The last comparison with the kernel's tables in a few words, and whether it is bad news.
+fn verified(app: &App) -> Option<(String, bool)> {
+    if app.frame.refused.is_some() {
+        return Some((" cannot verify ".into(), true));
+    }
+    let v = app.frame.snapshot.verify.as_ref()?;
+    let text = match v.ended {
+        true => format!(" verified: {} differ ", format::count(v.differing)),
+        false => " verifying ".to_owned(),
+    };
+    Some((text, v.ended && v.differing > 0))
 }
 
 /// The shown instant on the watched machine's wall clock, ns; `None` before the first event and without a clock pair.

@@ -23,9 +23,7 @@ impl WhatIf {
             | Kind::ReadEnd
             | Kind::LoadFail
             | Kind::ScanBegin
-            | Kind::ScanDevice
             | Kind::ScanCluster
-            | Kind::ScanSlots
             | Kind::ScanOwner
             | Kind::ScanEnd
             | Kind::Back
@@ -39,6 +37,8 @@ impl WhatIf {
                 self.tallies.gaps += 1;
                 self.forget_threads();
             }
+            Kind::ScanDevice => self.found_device(e),
+            Kind::ScanSlots => self.found_slots(e),
             Kind::SwapOn => self.swap_on(e),
             Kind::SwapOff => self.swap_off(e.entry.dev()),
             Kind::AllocFail => self.alloc_failed(e),
@@ -95,7 +95,7 @@ impl WhatIf {
     }
 
     /// What the record left on the device is back in memory, and so is what the design has on its own.
-    fn swap_off(&mut self, dev: u8) {
+    pub(super) fn swap_off(&mut self, dev: u8) {
         self.forget_threads();
         for (recorded, place) in self.places.all(Some(dev)) {
             if let Place::Slot(at) = place {

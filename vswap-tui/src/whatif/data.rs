@@ -8,7 +8,7 @@ use vswap_common::{Entry, Kind, flags};
 
 /// Where a folio is written to.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Fate {
+pub(super) enum Fate {
     Zero,
     Zswap,
     Device,
@@ -79,7 +79,7 @@ impl WhatIf {
         });
     }
 
-    fn write_run(&mut self, cpu: u16, at: Entry, nr: u64, recorded: Entry, fate: Fate) {
+    pub(super) fn write_run(&mut self, cpu: u16, at: Entry, nr: u64, recorded: Entry, fate: Fate) {
         let how = Writeout {
             zero: fate == Fate::Zero,
             stored: if fate == Fate::Zswap { nr } else { 0 },

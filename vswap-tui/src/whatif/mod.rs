@@ -14,6 +14,7 @@ mod alloc;
 mod apply;
 mod data;
 mod design;
+mod found;
 mod peak;
 mod places;
 mod pool;
@@ -63,6 +64,8 @@ struct Tallies {
     returned: u64,
     /// Slots first met in use.
     adopted: u64,
+    /// Slots that a scan found in use.
+    found: u64,
     /// Events on devices nobody told of.
     strange: u64,
     gaps: u64,
@@ -84,8 +87,6 @@ pub struct WhatIf {
     tallies: Tallies,
     cgroups: FxHashMap<u16, String>,
     from_swapon: bool,
-    /// Slots in use when the trace began.
-    used_before: u64,
     /// The recorded kernel keeps owners and zero flags in its swap tables, as the metadata is computed.
     owners_in_tables: bool,
     /// References to slots are in the trace.
@@ -114,25 +115,11 @@ impl WhatIf {
             tallies: Tallies::default(),
             cgroups: FxHashMap::default(),
             from_swapon: header.from_swapon,
-            used_before: header
-                .devices
-                .iter()
-                .filter(|d| !d.r#virtual)
-                .fold(0, |sum: u64, d| sum.saturating_add(d.used)),
             owners_in_tables: !matches!(header.layout_name.as_str(), "swap-table-map" | "swap-table-count"),
             references: recorded::references(header),
             zswap_frees: recorded::attached(header, Hook::ZswapFree),
         };
-        what_if.learn(&header.cgroups, &header.devices);
-        if !header.from_swapon {
-            let mut devices: Vec<_> = header.devices.iter().filter(|d| !d.r#virtual).collect();
-            devices.sort_by_key(|d| d.dev);
-            for device in devices {
-                let max = device.pages.saturating_add(1);
-                let spec = DeviceSpec { priority: device.prio, ..DeviceSpec::block(max) };
-                what_if.add_device(device.dev, &spec);
-            }
-        }
+        what_if.learn(&header.cgroups, &[]);
         what_if
     }
 
@@ -212,9 +199,10 @@ impl WhatIf {
         let counted = |n: u64, text: &str| (n > 0).then(|| format!("{n} {text}"));
         [
             (!self.from_swapon).then(|| {
-                let (before, met) = (self.used_before, t.adopted);
                 format!(
-                    "the trace began late: {before} slots were in use before, {met} count from their first event on"
+                    "the trace began late: {} slots in use count from the scan of the kernel's tables on, {} from their \
+                     first event on",
+                    t.found, t.adopted
                 )
             }),
             counted(t.gaps, "times records were lost: what happened meanwhile is not in the result"),

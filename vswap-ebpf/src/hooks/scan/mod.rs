@@ -38,7 +38,7 @@ pub fn scan(ctx: *mut c_void) -> u32 {
     let (what, a, b): (u64, u64, u64) = (ctx.arg(0), ctx.arg(1), ctx.arg(2));
     let extra = ctx.arg::<u64>(3) as u16;
     let told = match what {
-        op::BEGIN => edge(Kind::ScanBegin, 0, 0, extra),
+        op::BEGIN => edge(Kind::ScanBegin, a, b, extra),
         op::END => edge(Kind::ScanEnd, a, b, extra),
         op::DEVICE => device::device(a as u8, extra),
         op::CLUSTERS => device::clusters(a as u8, b, extra),

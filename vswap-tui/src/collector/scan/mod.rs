@@ -18,7 +18,7 @@
 //!   lock: the scan calls a slot with a locked folio unknown and comes back until the lock is free.
 //!
 //! What events said before the scan began is forgotten, their counts with it: some hooks were not there yet, so an
-//! allocation may have been told and its end not.
+//! allocation may have been told and its end not. A scan after a loss forgets the slots alone.
 
 mod held;
 #[cfg(test)]
@@ -48,6 +48,8 @@ pub(super) struct Scanning {
     /// Devices it told of.
     devices: [bool; MAX_DEVICES],
     verify: Option<VerifyView>,
+    /// When the look that runs, or the last one, began.
+    verify_began: u64,
     /// Slots that differed in the last look but one, and in the one that runs.
     suspects: FxHashSet<u64>,
     found: FxHashSet<u64>,
@@ -84,15 +86,23 @@ impl Collector {
         let scan = &mut self.scanning;
         if verifies(e) {
             scan.suspects = std::mem::take(&mut scan.found);
-            let looks = scan.verify.as_ref().map_or(0, |v| v.looks) + 1;
-            scan.verify = Some(VerifyView { looks, ..VerifyView::default() });
+            // The first look of a comparison names suspects, the others judge them.
+            let before = if e.arg == 1 { None } else { scan.verify.as_ref() };
+            let (looks, ns) = before.map_or((1, 0), |v| (v.looks + 1, v.ns));
+            scan.verify = Some(VerifyView { looks, ns, ..VerifyView::default() });
+            scan.verify_began = e.ts;
             return;
         }
         (scan.began, scan.epoch) = (e.ts, self.map.epoch());
-        scan.view = Some(ScanView::default());
+        let again = e.val == 1;
+        let scans = scan.view.map_or(0, |view| view.scans) + 1;
+        scan.view = Some(ScanView { scans, ..ScanView::default() });
         scan.devices = [false; MAX_DEVICES];
         scan.holding = self.map.holds_told().then(Box::default);
-        self.map.forget();
+        self.map.forget(again);
+        if again {
+            return;
+        }
         // Counts and contradictions of that time are those of a half of the hooks.
         self.totals = Totals::default();
         self.causes = Causes::new();
@@ -174,6 +184,8 @@ impl Collector {
         if verifies(e) {
             if let Some(verify) = &mut self.scanning.verify {
                 verify.complete = !e.failed();
+                verify.ended = true;
+                verify.ns += e.ts.saturating_sub(self.scanning.verify_began);
             }
             return;
         }
@@ -181,6 +193,7 @@ impl Collector {
         if let Some(view) = &mut self.scanning.view {
             let ns = e.ts.saturating_sub(self.scanning.began);
             *view = ScanView {
+                scans: view.scans,
                 slots: e.arg,
                 ns,
                 doubtful: e.val.max(0) as u64,

@@ -199,3 +199,62 @@ fn verifying_counts_only_what_differs_twice_and_changes_nothing() {
     let scan = b.collector.snapshot().scan.unwrap();
     assert!(scan.ended && scan.complete);
 }
+
+#[test]
+fn a_new_comparison_forgets_the_suspects_of_the_last() {
+    let mut b = Bed::new();
+    b.found(1, 2, place::PHYS, 0);
+    b.tell(Kind::ScanEnd, 0, 0, |_| {});
+    let look = |b: &mut Bed, number: u64, off: u64| {
+        b.tell(Kind::ScanBegin, 0, 0, |r| (r.flags, r.arg) = (flags::VERIFY, number));
+        assert!(!b.collector.snapshot().verify.unwrap().ended);
+        b.found(off, 1, place::ZSWAP, flags::VERIFY);
+        b.tell(Kind::ScanEnd, 0, 0, |r| r.flags = flags::VERIFY);
+        b.collector.snapshot().verify.unwrap()
+    };
+    assert_eq!(look(&mut b, 1, 50).differing, 1);
+    assert_eq!(look(&mut b, 2, 51).differing, 0);
+    let again = look(&mut b, 1, 51);
+    assert_eq!((again.differing, again.looks), (1, 1), "new suspects");
+    let second = look(&mut b, 2, 51);
+    assert_eq!((second.differing, second.looks, second.ended), (1, 2, true));
+    assert!(second.ns > again.ns, "the time of all looks");
+}
+
+#[test]
+fn a_scan_after_a_loss_makes_certain_again_and_keeps_the_counts() {
+    let mut b = Bed::new();
+    b.found(1, 3, place::PHYS, 0);
+    b.tell(Kind::ScanEnd, 0, 0, |_| {});
+    b.tell(Kind::CacheAdd, 1, 1, |_| {});
+    b.tell(Kind::Free, 3, 1, |r| r.ts += 1);
+    b.tell(Kind::Gap, 0, 0, |r| r.arg = 5);
+    assert_eq!(b.unconfirmed(), 2);
+    b.tell(Kind::ScanBegin, 0, 0, |r| r.val = 1);
+    b.tell(Kind::ScanDevice, 1024, 0, |r| r.arg = 1023);
+    b.found(2, 1, place::ZSWAP, 0);
+    b.found(60, 1, place::ZERO, 0);
+    b.tell(Kind::ScanEnd, 0, 0, |_| {});
+    assert_eq!(b.slot(1), None, "freed while nobody listened");
+    assert_eq!(b.slot(2), Some((Backend::Zswap, false, true, 7)));
+    assert_eq!(b.slot(60), Some((Backend::Zero, false, true, 7)));
+    let s = b.collector.snapshot();
+    assert_eq!((s.unconfirmed, s.totals.free, s.losses.gaps), (0, 1, 1));
+    assert_eq!((s.scan.unwrap().scans, s.losses.contradictions), (2, 0));
+    assert_eq!(s.transitions[Backend::Phys as usize][0], 1);
+}
+
+#[test]
+fn without_a_scan_a_late_start_does_not_know_everything() {
+    let b = Collector::new(Arc::new(Header::default()), 1 << 30);
+    let mut b = Bed { collector: b, ts: 1 };
+    b.tell(Kind::Alloc, 5, 1, |_| {});
+    let s = b.collector.snapshot();
+    assert!(s.confirmed_share() > 0.99 && !s.all_known(), "all that was seen is confirmed, not all was seen");
+    let mut b = Bed::new();
+    assert!(!b.collector.snapshot().all_known(), "the scan still runs");
+    b.tell(Kind::ScanEnd, 0, 0, |_| {});
+    assert!(b.collector.snapshot().all_known());
+    let header = Header { from_swapon: true, ..Header::default() };
+    assert!(Collector::new(Arc::new(header), 1 << 30).snapshot().all_known());
+}

@@ -24,8 +24,8 @@ pub(super) fn check(tracer: &Tracer) -> anyhow::Result<()> {
 /// into the recording.
 pub(super) fn compare(tracer: &mut Tracer, recording: &mut Recording) -> anyhow::Result<VerifyView> {
     let mut drained = Drained::default();
-    loop {
-        tracer.verify();
+    for look in 0.. {
+        tracer.verify(look);
         while tracer.scanning() {
             tracer.drain(&mut drained, Duration::from_millis(50))?;
             recording.take(&drained)?;
@@ -38,6 +38,7 @@ pub(super) fn compare(tracer: &mut Tracer, recording: &mut Recording) -> anyhow:
             return Ok(view);
         }
     }
+    Ok(VerifyView::default())
 }
 
 /// The result in words, on stderr.

@@ -8,12 +8,14 @@
 //!                                  (what comes out of the ring)         End <- candidates <- lists
 //! ```
 
+mod rescan;
 mod steps;
 #[cfg(test)]
 mod tests;
 
-pub(super) use self::steps::Scan;
+pub(super) use self::rescan::Rescan;
 use self::steps::Step;
+pub(super) use self::steps::{Purpose, Scan};
 use super::load::Tracer;
 use aya::Ebpf;
 use aya::programs::{Program, RawTracePointRunOptions, TestRun};
@@ -39,10 +41,41 @@ pub struct ScanResult {
 
 impl Tracer {
     /// Begins to compare the kernel's tables with what was told of them, if this kernel allows it; the records carry
-    /// `VERIFY`. [`Tracer::drain`] runs it.
-    pub fn verify(&mut self) {
+    /// `VERIFY`. The `look` is numbered from 0 within one comparison. [`Tracer::drain`] runs it.
+    pub fn verify(&mut self, look: u32) {
         if self.can_scan().is_ok() {
-            self.scan = Some(Scan::new(Instant::now(), true, self.cpus));
+            self.scan = Some(Scan::new(Instant::now(), Purpose::Verify(look), self.cpus));
+        }
+    }
+
+    /// Compares now, and once more right after: under load one look alone may read between an event and the change it
+    /// tells of.
+    ///
+    /// # Errors
+    /// Why the tables cannot be read, or that they are being read already.
+    pub fn verify_twice(&mut self) -> Result<(), String> {
+        self.can_scan().map_err(str::to_owned)?;
+        if self.scanning() {
+            return Err("the kernel's tables are being read already".to_owned());
+        }
+        self.verify(0);
+        self.once_more = true;
+        Ok(())
+    }
+
+    /// Times the tables were read again after a loss.
+    pub const fn rescans(&self) -> u64 {
+        self.rescan.count()
+    }
+
+    /// Reads the tables again if records were lost and the reader keeps up again.
+    fn rescan_if_lost(&mut self, now: Instant) {
+        // Whoever had no reason to scan at the start has none for devices that came later: they are in use too.
+        if self.scan.is_none() && self.no_scan.is_none() && self.links_open() {
+            let lost = self.lost();
+            if self.rescan.begins(now, lost) {
+                self.scan = Some(Scan::new(now, Purpose::Rescan, self.cpus));
+            }
         }
     }
 
@@ -60,6 +93,7 @@ impl Tracer {
     /// without waiting.
     pub(super) fn scan_on(&mut self, records: &mut Vec<Record>, limit: usize) -> bool {
         let begin = Instant::now();
+        self.rescan_if_lost(begin);
         while records.len() < limit {
             let now = Instant::now();
             if now - begin > TURN {
@@ -77,6 +111,10 @@ impl Tracer {
             if over {
                 self.scan_result = Some(scan.result());
                 self.scan = None;
+                self.rescan.ended(Instant::now());
+                if std::mem::take(&mut self.once_more) {
+                    self.verify(1);
+                }
             }
             self.take(records);
         }

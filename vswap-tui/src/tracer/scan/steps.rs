@@ -38,10 +38,22 @@ pub(super) struct Step {
     pub(super) b: u64,
 }
 
+/// What a scan is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::tracer) enum Purpose {
+    /// To know what was there before the hooks came.
+    Start,
+    /// To know again, after a loss.
+    Rescan,
+    /// To compare: this look of one comparison.
+    Verify(u32),
+}
+
 /// A running scan.
 #[derive(Debug)]
 pub(in crate::tracer) struct Scan {
     phase: Phase,
+    purpose: Purpose,
     /// Extra flags of the records.
     pub(super) extra: u16,
     not_before: Instant,
@@ -69,12 +81,12 @@ pub(in crate::tracer) struct Scan {
 }
 
 impl Scan {
-    /// A scan that begins a moment after `now`; `verify` makes it one that only compares. `cpus`: how many the machine
-    /// can have.
-    pub(in crate::tracer) fn new(now: Instant, verify: bool, cpus: u64) -> Self {
+    /// A scan that begins a moment after `now`; `cpus`: how many the machine can have.
+    pub(in crate::tracer) fn new(now: Instant, purpose: Purpose, cpus: u64) -> Self {
         Self {
             phase: Phase::Begin,
-            extra: if verify { flags::VERIFY } else { 0 },
+            purpose,
+            extra: if matches!(purpose, Purpose::Verify(_)) { flags::VERIFY } else { 0 },
             not_before: now + SETTLE,
             began: now,
             devices: VecDeque::new(),
@@ -120,7 +132,7 @@ impl Scan {
     }
 
     const fn verifies(&self) -> bool {
-        self.extra & flags::VERIFY != 0
+        matches!(self.purpose, Purpose::Verify(_))
     }
 
     /// What to do next; `None` to wait, or when everything is done.
@@ -130,7 +142,14 @@ impl Scan {
         }
         loop {
             match self.phase {
-                Phase::Begin => return Some(Step { op: op::BEGIN, a: 0, b: 0 }),
+                Phase::Begin => {
+                    let (a, b) = match self.purpose {
+                        Purpose::Start => (0, 0),
+                        Purpose::Rescan => (0, 1),
+                        Purpose::Verify(look) => (u64::from(look) + 1, 0),
+                    };
+                    return Some(Step { op: op::BEGIN, a, b });
+                }
                 Phase::Device(dev) if usize::from(dev) < MAX_DEVICES => {
                     return Some(Step { op: op::DEVICE, a: u64::from(dev), b: 0 });
                 }

@@ -1,5 +1,5 @@
 use super::ScanResult;
-use super::steps::{AGAIN, MAX_LOOKS, SETTLE, Scan, Step};
+use super::steps::{AGAIN, MAX_LOOKS, Purpose, SETTLE, Scan, Step};
 use std::time::Instant;
 use vswap_common::scan::{CLUSTERS_A_RUN, answer, op};
 use vswap_common::{Entry, Kind, Record, flags};
@@ -7,7 +7,7 @@ use vswap_common::{Entry, Kind, Record, flags};
 /// Runs a scan against a machine of one device of `clusters` clusters of which `used` are in use.
 fn drive(clusters: u64, used: &[u64], mut answer_slots: impl FnMut(u64) -> u32) -> (Vec<Step>, ScanResult) {
     let mut base = 0;
-    let mut scan = Scan::new(Instant::now(), false, 2);
+    let mut scan = Scan::new(Instant::now(), Purpose::Start, 2);
     let (mut steps, mut now) = (Vec::new(), Instant::now() + SETTLE);
     let tell = |scan: &mut Scan, kind: Kind, off: u64, nr: u16| {
         let record = Record { kind: kind as u8, entry: Entry::new(3, off).0, nr, ..Record::default() };

@@ -5,6 +5,7 @@ mod agreement;
 mod caches;
 mod designs;
 mod lists;
+mod tables;
 
 use crate::app::App;
 use crate::ui::pen::Pen;
@@ -20,6 +21,7 @@ pub fn draw(buf: &mut Buffer, body: Rect, theme: Theme, app: &App) {
     }
     let mut lines = Lines::default();
     agreement::add(&mut lines, body.width, theme, app);
+    tables::add(&mut lines, body.width, theme, app);
     lists::add(&mut lines, theme, app);
     caches::add(&mut lines, body.width, app);
     designs::add(&mut lines, app);

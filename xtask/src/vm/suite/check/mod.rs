@@ -7,8 +7,8 @@ mod virtual_swap;
 
 use super::evidence::{Kernel, Vswap};
 use super::scenario::{End, Scenario};
-use model::{designs, faultless, history, model};
-use numbers::{counters, devices, numbers, tables};
+use model::{designs, faultless, history, model, warm};
+use numbers::{compared, counters, devices, numbers, tables};
 use slots::{backends, confirmed_only, slot_set};
 use virtual_swap::virtual_slots;
 
@@ -70,6 +70,9 @@ pub(crate) fn trace(scenario: &Scenario, kernel: &Kernel, vswap: &Vswap) -> Vec<
                 });
             }
             bad.number("events that contradict the scan", vswap.number("/losses/contradictions"), 0);
+            if kernel.ways.model {
+                warm(vswap, &mut bad);
+            }
         }
         End::Lossy => {
             bad.equal("exit code of vswap record", i64::from(vswap.record_code), 3);
@@ -77,6 +80,12 @@ pub(crate) fn trace(scenario: &Scenario, kernel: &Kernel, vswap: &Vswap) -> Vec<
             bad.positive("lost", vswap.number("/lost"));
             bad.positive("unconfirmed", vswap.number("/unconfirmed"));
             confirmed_only(kernel, vswap, &mut bad);
+        }
+        End::Rescan => {
+            bad.equal("exit code of vswap record", i64::from(vswap.record_code), 3);
+            bad.positive("lost", vswap.number("/lost"));
+            bad.that(vswap.number("/scan/scans") > Some(0), || "the tables were not read again".to_owned());
+            compared(vswap, &mut bad);
         }
         End::Killed => {
             bad.equal("exit code of vswap record (killed)", i64::from(vswap.record_code), 128 + 9);

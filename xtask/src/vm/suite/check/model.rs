@@ -40,6 +40,28 @@ pub(super) fn model(vswap: &Vswap, bad: &mut Checks) {
     bad.that(broken.is_empty(), || format!("invariants of the model are broken: {broken:?}"));
 }
 
+/// The model went on from what the scan found. On one CPU nothing is left open by it, except whose turn it is among
+/// devices of one priority.
+pub(super) fn warm(vswap: &Vswap, bad: &mut Checks) {
+    let told =
+        |pointer: &str| vswap.check.pointer(pointer).and_then(serde_json::Value::as_bool) == Some(true);
+    bad.that(told("/from_scan"), || "the model did not begin with what the scan found".to_owned());
+    let number =
+        |pointer: &str| vswap.check.pointer(pointer).and_then(serde_json::Value::as_u64).unwrap_or(0);
+    for misses in ["/misses", "/paths/misses", "/moves/misses"] {
+        let unexplained = number(&format!("{misses}/model"));
+        bad.that(unexplained == 0, || format!("{unexplained} of the model's {misses} are not explained"));
+    }
+    if vswap.number("/host/cpus") == Some(1) {
+        let (asked, agreed) = (number("/allocations"), number("/agreed"));
+        let first = vswap.check.pointer("/first_divergence");
+        bad.that(agreed == asked, || {
+            format!("after the scan the model picks the kernel's slot in {agreed} of {asked} allocations; first: {first:?}")
+        });
+    }
+    faultless(vswap, bad);
+}
+
 /// No event contradicts the history of its slot.
 pub(super) fn faultless(vswap: &Vswap, bad: &mut Checks) {
     let faults = vswap.check.pointer("/shadow/faults").and_then(serde_json::Value::as_array);

@@ -71,7 +71,8 @@ pub(super) fn boots() -> Vec<Boot> {
                 },
                 Scenario {
                     name: "small-ring",
-                    record_args: "--ring-size 4096",
+                    // Read the tables again it would know everything in the end.
+                    record_args: "--ring-size 4096 --no-scan",
                     end: End::Lossy,
                     workers: &[
                         "--cgroup /sys/fs/cgroup/wl --pages 8192 --seed 7|pageout:all,touch-read:0-2000",

@@ -1,6 +1,6 @@
 //! The recorder comes when swap is in use and the load runs.
 
-use super::{BOOT, Backing, Boot, LATE, Scenario};
+use super::{BOOT, Backing, Boot, End, LATE, Scenario};
 
 /// The boots of this part.
 pub(super) fn boots() -> Vec<Boot> {
@@ -13,7 +13,8 @@ pub(super) fn boots() -> Vec<Boot> {
                     name: "late-order0",
                     workers: &["--cgroup /sys/fs/cgroup/wl --pages 4096 --seed 31|\
                         pageout:all,touch-read:0-255,touch-write:256-511,free:600-900/2,mark:/tmp/late-order0/in-use.0,\
-                        wait:/tmp/late-order0/recording,pageout:100-300,touch-read:2000-2600/3,free:2000-2100"],
+                        wait:/tmp/late-order0/recording,pageout:100-300,touch-read:2000-2600/3,free:2000-2100,\
+                        touch-write:1000-2999,pageout:all,touch-write:500-3500,pageout:all"],
                     at_least: &[("zswpout", 2500), ("zswpin", 300), ("swpout_zero", 800)],
                     ..LATE
                 },
@@ -61,6 +62,19 @@ pub(super) fn boots() -> Vec<Boot> {
                             random:6000,pageout:0-3000",
                     ],
                     at_least: &[("zswpout", 10000), ("zswpin", 3000), ("pswpout", 1000)],
+                    ..LATE
+                },
+                Scenario {
+                    // A ring that always overflows: what is lost is lost, and after it the tables are read again.
+                    name: "churn-lossy",
+                    record_args: "--verify --ring-size 65536",
+                    end: End::Rescan,
+                    workers: &[
+                        "--cgroup /sys/fs/cgroup/wl --set memory.max=24M --pages 6144 --seed 41|random:20000",
+                        "--cgroup /sys/fs/cgroup/wl --pages 6144 --seed 42|random:20000,free:0-1000",
+                        "--cgroup /sys/fs/cgroup/wl --shared --pages 3000 --seed 43|pageout:all,random:10000,pageout:all",
+                    ],
+                    at_least: &[("zswpout", 5000)],
                     ..LATE
                 },
                 Scenario {

@@ -26,6 +26,8 @@ pub(crate) enum End {
     Clean,
     /// SIGINT at rest, with a ring too small for the load: loss, and said so everywhere.
     Lossy,
+    /// SIGINT at rest, loss under load, and the tables read again since: what is called certain is right.
+    Rescan,
     /// SIGKILL under load: a file cut short.
     Killed,
     /// `vswap live --check` without a screen instead of a recorder, SIGINT at rest: the same counts, and the model beside
@@ -122,7 +124,7 @@ pub(crate) fn script(lib: &str, boot: &Boot) -> String {
     for s in &boot.scenarios {
         let zswap = if s.backing == Backing::Device { "N" } else { "Y" };
         let end = match s.end {
-            End::Clean | End::Lossy => "int",
+            End::Clean | End::Lossy | End::Rescan => "int",
             End::Killed => "kill",
             End::Live => "live",
             End::Swapoff => "off",
