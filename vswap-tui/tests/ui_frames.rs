@@ -15,11 +15,12 @@ use vswap_common::Entry;
 use vswap_tui::app::frame::{End, Frame, Playback, Timeline};
 use vswap_tui::app::keymap::Scope;
 use vswap_tui::app::keys::KEYS;
-use vswap_tui::app::message::{Action, Step};
+use vswap_tui::app::message::{Action, Control, Effect, Step};
 use vswap_tui::app::{App, Message, Origin, Paint, View, update};
 use vswap_tui::check::{Agreement, BesideView, Cause, Compared, CpuCaches, Divergence, Invariant};
 use vswap_tui::cli::Speed;
-use vswap_tui::snapshot::{DeviceView, Fault, Finding, Losses, Snapshot};
+use vswap_tui::meta::Header;
+use vswap_tui::snapshot::{DeviceView, Fault, Finding, Losses, ScanView, Snapshot, VerifyView};
 use vswap_tui::ui;
 use vswap_tui::whatif::Row;
 
@@ -96,6 +97,62 @@ fn loss_is_red_and_first_in_the_header_and_explained() {
     line_with(&frame, &["1,234 records lost, 2 gaps, 1 record unreadable, 131,004 slots unconfirmed"]);
     let narrow = app(Snapshot { losses: Losses { lost: 7, ..Losses::default() }, ..busy(3) }, 40, 10);
     assert!(lines(&narrow, MONO)[0].ends_with("LOST 7 "));
+}
+
+/// A recording that began late, with its last scan and comparison.
+fn late(scan: Option<ScanView>, verify: Option<VerifyView>) -> App {
+    let header = Header { from_swapon: false, ..(*busy(3).header).clone() };
+    let mut app = app(Snapshot { header: Arc::new(header), scan, verify, ..busy(3) }, 100, 60);
+    app.view = View::Allocator;
+    app
+}
+
+#[test]
+fn a_late_start_without_a_scan_is_not_called_whole() {
+    let frame = lines(&late(None, None), MONO);
+    assert!(frame[0].contains("not all slots known") && !frame[0].contains("100 %"), "{}", frame[0]);
+    line_with(&frame, &["scan", "not read: slots in use before the start are unknown"]);
+    let scan = ScanView { scans: 3, slots: 4608, ns: 63_000_000, doubtful: 2, ended: true, complete: true };
+    let frame = lines(&late(Some(scan), None), MONO);
+    assert!(frame[0].contains("100 % confirmed"), "{}", frame[0]);
+    line_with(
+        &frame,
+        &["scan", "4,608 slots in 63.0 ms; 2 whose place they do not tell; 2 times again after a loss"],
+    );
+}
+
+#[test]
+fn a_comparison_shows_its_result_its_cost_and_why_it_is_not_possible() {
+    let verify = |differing, ended| VerifyView {
+        checked: 3844,
+        differing,
+        looks: 2,
+        ns: 9_000_000,
+        ended,
+        complete: true,
+        examples: vec![
+            "slot 0:50 is free in the map, zswap in the kernel's tables".into();
+            differing as usize
+        ],
+        ..VerifyView::default()
+    };
+    assert!(lines(&late(None, Some(verify(0, false))), MONO)[0].contains("verifying"));
+    let frame = lines(&late(None, Some(verify(0, true))), MONO);
+    assert!(frame[0].contains("verified: 0 differ"), "{}", frame[0]);
+    line_with(
+        &frame,
+        &["verified", "3,844 slots compared, 0 differ, 0 not known for certain; 2 looks, 9.00 ms"],
+    );
+    let frame = lines(&late(None, Some(verify(1, true))), MONO);
+    assert!(frame[0].contains("verified: 1 differ"), "{}", frame[0]);
+    line_with(&frame, &["slot 0:50 is free in the map, zswap in the kernel's tables"]);
+    let mut refused = late(None, None);
+    refused.frame.refused = Some("no addresses".into());
+    let frame = lines(&refused, MONO);
+    assert!(frame[0].contains("cannot verify"), "{}", frame[0]);
+    line_with(&frame, &["verify", "not possible: no addresses"]);
+    let asked = update(&mut refused, Message::Do(Action::Verify));
+    assert_eq!(asked, Some(Effect::Pump(Control::Verify)));
 }
 
 #[test]

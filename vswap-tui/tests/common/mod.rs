@@ -82,6 +82,7 @@ pub(crate) fn busy(cgroups: usize) -> Snapshot {
         header: Arc::new(Header {
             kernel: KernelInfo { release: "7.3.4-amd64".into(), page_size: 4096, ..KernelInfo::default() },
             clock: ClockPair { monotonic_ns: 100 * S, realtime_ns: 1_700_000_000 * S },
+            from_swapon: true,
             ..Header::default()
         }),
         events: 120_000,

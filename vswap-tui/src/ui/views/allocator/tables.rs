@@ -37,7 +37,7 @@ pub(super) fn add(lines: &mut Lines, width: u16, theme: Theme, app: &App) {
         }
     }
     if let Some(why) = &app.frame.refused {
-        lines.pair("cannot verify", why, width, theme.warn());
+        lines.pair("verify", &format!("not possible: {why}"), width, theme.warn());
     }
     if let Some(v) = &s.verify {
         let text = match v.ended {
