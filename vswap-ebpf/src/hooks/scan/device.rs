@@ -35,8 +35,7 @@ pub(super) fn device(dev: u8, extra: u16) -> Option<u32> {
     let mut draft = Draft::new(Kind::ScanDevice, Entry::new(dev, max).0, 0, 0);
     draft.arg = u64::from(pages);
     draft.val = i32::from(prio);
-    // The bit that tells a comparison from a scan that teaches is nobody's here.
-    draft.flags = device_flags(read(si, Field::SiFlags)?) & !flags::VERIFY;
+    draft.flags = device_flags(read(si, Field::SiFlags)?);
     if extra & flags::VERIFY != 0 {
         draft.flags = extra;
     }
