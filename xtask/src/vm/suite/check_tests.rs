@@ -181,6 +181,7 @@ fn a_late_recording_must_know_every_slot_and_agree_with_the_tables() {
         vswap.report["scan"] = json!({"slots": 64, "complete": true});
         vswap.report["verify"] = json!({"checked": 4, "unknown": 0, "differing": 0, "complete": true});
         vswap.report["losses"] = json!({"contradictions": 0});
+        vswap.check["from_scan"] = json!(true);
         // Counts of before the recording are not its own.
         vswap.report["totals"] = json!({});
         lie(&mut vswap);
@@ -200,6 +201,18 @@ fn a_late_recording_must_know_every_slot_and_agree_with_the_tables() {
         let bad = judged(&|v| *v.report.pointer_mut(at).unwrap() = value.clone());
         assert!(bad.len() == 1 && bad[0].contains(said), "{at}: {bad:?}");
     }
+    for (key, value, said) in [
+        ("from_scan", json!(false), "did not begin with what the scan found"),
+        ("misses", json!({"model": 1}), "not explained"),
+    ] {
+        let bad = judged(&|v| v.check[key] = value.clone());
+        assert!(bad.len() == 1 && bad[0].contains(said), "{key}: {bad:?}");
+    }
+    let one_cpu = judged(&|v| {
+        v.report["host"]["cpus"] = json!(1);
+        v.check["agreed"] = json!(4);
+    });
+    assert!(one_cpu.iter().any(|bad| bad.contains("kernel's slot in 4 of 5 allocations")), "{one_cpu:?}");
     let missed = judged(&|v| v.slots[1].confirmed = false);
     assert!(missed.len() == 1 && missed[0].contains("not confirmed"), "{missed:?}");
 }
@@ -235,4 +248,25 @@ fn virtual_slots_are_held_against_both_devices() {
         let bad = virtual_case(lie);
         assert!(bad.iter().any(|b| b.contains(word)), "{word}: {bad:?}");
     }
+}
+
+#[test]
+fn after_a_loss_what_is_certain_must_be_what_the_tables_say() {
+    let churn = scenario("churn-lossy");
+    let judged = |lie: &dyn Fn(&mut Vswap)| {
+        let (kernel, mut vswap) = good();
+        (vswap.record_code, vswap.report["lost"]) = (3, json!(7));
+        vswap.report["scan"] = json!({"scans": 1});
+        vswap.report["verify"] = json!({"checked": 4, "unknown": 9, "differing": 0, "complete": true});
+        lie(&mut vswap);
+        check::trace(&churn, &kernel, &vswap)
+    };
+    assert_eq!(judged(&|_| ()), [] as [String; 0]);
+    assert!(
+        judged(&|v| v.report["verify"]["differing"] = json!(1))[0]
+            .contains("differ from the kernel's tables")
+    );
+    assert!(judged(&|v| v.report["scan"] = json!(null))[0].contains("not read again"));
+    assert!(judged(&|v| v.report["lost"] = json!(0))[0].contains("lost"));
+    assert!(judged(&|v| v.record_code = 0)[0].contains("exit code"));
 }

@@ -167,7 +167,7 @@ mod tests {
         let boots = full();
         let text = script("# lib", &boots[0]);
         assert!(text.starts_with("# lib\n") && text.ends_with("exit $failed\n"));
-        assert!(text.contains("scenario small-ring Y '--ring-size 4096' int '"), "{text}");
+        assert!(text.contains("scenario small-ring Y '--ring-size 4096 --no-scan' int '"), "{text}");
         assert!(text.contains("scenario device N '' int '") && text.contains("scenario killed Y '' kill '"));
     }
 }
