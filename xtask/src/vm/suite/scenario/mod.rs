@@ -165,7 +165,8 @@ mod tests {
     #[test]
     fn script_calls_each_scenario() {
         let boots = full();
-        let text = script("# lib", &boots[0]);
+        let one_cpu = boots.iter().find(|boot| boot.name == "one-cpu").unwrap();
+        let text = script("# lib", one_cpu);
         assert!(text.starts_with("# lib\n") && text.ends_with("exit $failed\n"));
         assert!(text.contains("scenario small-ring Y '--ring-size 4096 --no-scan' int '"), "{text}");
         assert!(text.contains("scenario device N '' int '") && text.contains("scenario killed Y '' kill '"));
