@@ -132,6 +132,8 @@ fields! {
     CiList = "swap_cluster_info.list",
     /// Bit number of `PG_locked` in the flags of a folio.
     PgLocked = "pageflags.PG_locked",
+    /// Bit number of `PG_uptodate` in the flags.
+    PgUptodate = "pageflags.PG_uptodate",
     /// Bit number of `PG_dirty`.
     PgDirty = "pageflags.PG_dirty",
     /// Size of `struct xarray`, bytes.

@@ -76,6 +76,8 @@ hooks! {
     LoadEnter = "load_enter",
     /// swapoff begins to bring pages back.
     SwapOffBegin = "swapoff_begin",
+    /// A slot for the image of a hibernation.
+    Hibernate = "hibernate",
     /// Not at a function: user space runs it to read the kernel's tables.
     Scan = "scan",
     /// zswap looks at an old entry: written back, spared or not to be had.

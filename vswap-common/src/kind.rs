@@ -109,11 +109,13 @@ pub enum Kind {
     /// Virtual slots give up what held their data (`vswap_release_backing`). `val` = [`crate::place`] of the first one
     /// before. Flag `CACHED`: its folio is in the swap cache, and the only copy from here on.
     Release = 41,
+    /// A slot without a folio or an owner, for the image of a hibernation (`swap_alloc_hibernation_slot`).
+    Hibernate = 42,
 }
 
 impl Kind {
     /// All kinds in the order of their numbers.
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 42] = [
         Self::Gap,
         Self::Alloc,
         Self::AllocFail,
@@ -155,6 +157,7 @@ impl Kind {
         Self::Back,
         Self::Unback,
         Self::Release,
+        Self::Hibernate,
     ];
 
     /// The kind with this number, if there is one.
@@ -206,6 +209,7 @@ impl Kind {
             Self::Back => "back",
             Self::Unback => "unback",
             Self::Release => "release",
+            Self::Hibernate => "hibernate",
         }
     }
 }

@@ -59,6 +59,8 @@ pub fn read_into<T: Copy>(addr: u64, to: &mut T) -> bool {
 /// A folio as far as we need it.
 #[derive(Clone, Copy)]
 pub struct Folio {
+    /// Where it is.
+    pub addr: u64,
     /// Swap entry of page 0, meaningful while the folio is in the swap cache.
     pub entry: u64,
     /// log2 of its pages.
@@ -87,7 +89,7 @@ pub fn folio_order(folio: u64) -> Option<u8> {
 /// Entry and order of a folio in the swap cache.
 #[inline(always)]
 pub fn folio(addr: u64) -> Option<Folio> {
-    Some(Folio { entry: read(addr, Field::FolioSwap)?, order: folio_order(addr)? })
+    Some(Folio { addr, entry: read(addr, Field::FolioSwap)?, order: folio_order(addr)? })
 }
 
 /// The folio among the first two arguments of a probed function, at the place that `position` names.

@@ -26,6 +26,9 @@ pub const FRESH: u32 = 1 << 8;
 /// `free_swap_and_cache_nr` runs: what zswap has of its slots goes just before they do.
 pub const FREEING: u32 = 1 << 9;
 
+/// Inside `swap_read_folio`, zswap had nothing: the device is asked.
+pub const READ_PHYS: u32 = 1 << 10;
+
 /// State of one thread. Times are `CLOCK_MONOTONIC` nanoseconds.
 #[derive(Clone, Copy)]
 #[repr(C)]
@@ -57,6 +60,8 @@ pub struct Task {
     pub store_ts: u64,
     /// Folio entry of the running `swap_read_folio`.
     pub read_entry: u64,
+    /// Folio of the running `swap_read_folio`.
+    pub read_folio: u64,
     /// Begin of the running `swap_read_folio`.
     pub read_ts: u64,
     /// Struct of the device being switched on.
@@ -104,6 +109,7 @@ const EMPTY: Task = Task {
     store_entry: 0,
     store_ts: 0,
     read_entry: 0,
+    read_folio: 0,
     read_ts: 0,
     device: 0,
     walks: [[0; 4]; 2],

@@ -77,6 +77,9 @@ pub struct HookPlan {
     pub state: HookState,
     /// Why it is not used; empty when ok.
     pub reason: String,
+    /// Instructions that the kernel's verifier walked, by program; empty before 5.16.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub verified: BTreeMap<String, u32>,
 }
 
 /// Whether a transition is visible.

@@ -232,6 +232,10 @@ pub struct Percentiles {
 pub struct Totals {
     /// Slots allocated.
     pub alloc: u64,
+    /// Slots allocated without a folio, for images of hibernation.
+    pub hibernate: u64,
+    /// Clusters queued to be discarded.
+    pub discards: u64,
     /// Allocation requests refused (folios).
     pub alloc_fail: u64,
     /// Slots freed.

@@ -40,6 +40,31 @@ fn alloc_makes_a_confirmed_folio_only_slot_and_charge_names_its_owner() {
 }
 
 #[test]
+fn slots_of_a_hibernation_image_are_of_nobody_and_on_the_device() {
+    let mut bed = Bed::new();
+    bed.apply(&[
+        ev(Kind::Hibernate, 10, 512, 1),
+        ev(Kind::Hibernate, 11, 513, 1),
+        ev(Kind::Free, 12, 512, 1),
+    ]);
+    let line = bed.slot(513).unwrap();
+    assert_eq!((line.backend, line.memcg, line.cached, line.confirmed), (Backend::Phys, 0, false, true));
+    let s = bed.clean();
+    assert_eq!((s.totals.hibernate, s.totals.alloc, s.totals.free, s.used()), (2, 0, 1, 1));
+    assert_eq!(s.transitions[0][Backend::Phys as usize], 2);
+    bed.apply(&[ev(Kind::Hibernate, 20, 513, 1)]);
+    assert_eq!(bed.snap().losses.contradictions, 1, "the slot has somebody");
+}
+
+#[test]
+fn clusters_sent_to_be_discarded_are_counted() {
+    let mut bed = Bed::new();
+    let to = |list: i32, ts| Event { val: list, ..ev(Kind::ClusterMove, ts, 512, 0) };
+    bed.apply(&[to(4, 10), to(5, 11), to(1, 12), to(5, 13)]);
+    assert_eq!(bed.clean().totals.discards, 2);
+}
+
+#[test]
 fn alloc_of_a_used_slot_contradicts_and_wins() {
     let mut bed = Bed::with(1);
     bed.apply(&[ev(Kind::ZswapStore, 20, 512, 1), ev(Kind::Alloc, 30, 512, 1)]);

@@ -197,9 +197,19 @@ fn saw(sights: &Sights, what: &[&str]) {
 fn mixed_has_everything_a_kernel_writes() {
     let (sights, s) = hold(Workload::Mixed);
     // Gaps are made by user space, and only where something was lost; a scan only where nobody saw the swapon; the kernel
-    // that is followed has no caches of slots.
+    // that is followed has no caches of slots and no virtual layer; nobody hibernates.
     let scan = |kind: Kind| (Kind::ScanBegin as u8..=Kind::ScanEnd as u8).contains(&(kind as u8));
-    let more = [Kind::Gap, Kind::Reserve, Kind::Return, Kind::SwapOffBegin, Kind::ScanCandidate];
+    let more = [
+        Kind::Gap,
+        Kind::Reserve,
+        Kind::Return,
+        Kind::SwapOffBegin,
+        Kind::ScanCandidate,
+        Kind::Back,
+        Kind::Unback,
+        Kind::Release,
+        Kind::Hibernate,
+    ];
     let not_here = |kind: &Kind| scan(*kind) || more.contains(kind);
     let all = Kind::ALL.iter().filter(|kind| !not_here(kind)).map(|kind| kind.name());
     assert_eq!(sights.kinds, all.collect());

@@ -4,6 +4,11 @@ failed=0
 # khugepaged brings pages back whenever it likes, also between two readings that must agree.
 echo 3600000 > /sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs
 
+# How often programs run, and how often zswap is told to forget a slot.
+echo 1 > /proc/sys/kernel/bpf_stats_enabled
+echo 'p:oracle/invalidate zswap_invalidate' > /sys/kernel/tracing/kprobe_events &&
+    echo 1 > /sys/kernel/tracing/events/oracle/enable
+
 fail() {
     echo "VSWAP-SCENARIO-FAILED $*"
     failed=1
@@ -20,6 +25,14 @@ until_true() {
     done
 }
 
+# load_more: modules that not every boot needs, and where null_blk is configured.
+load_more() {
+    while read -r module; do
+        insmod "/modules/$module" || fail "cannot load $module"
+    done < /modules/more
+    mount -t configfs configfs /sys/kernel/config
+}
+
 # size MODE KIB: large folios of this size always, madvise or never.
 size() { echo "$1" > "/sys/kernel/mm/transparent_hugepage/hugepages-${2}kB/enabled"; }
 # zram N SIZE, zram_off N: a device in memory, made and taken back.
@@ -27,6 +40,22 @@ zram() {
     [ -b "/dev/zram$1" ] || cat /sys/class/zram-control/hot_add > /dev/null
     echo "$2" > "/sys/block/zram$1/disksize"
 }
+# sizes MODE: all of them but huge pages, which have a line of their own.
+sizes() { for kib in 16 32 64 128 256 512 1024 2048; do size "$1" $kib; done; }
+# nullb MIB, nullb_off: the device n0 in memory, with blocks that can be made bad and that can be discarded.
+nullb() {
+    local n0=/sys/kernel/config/nullb/n0
+    mkdir $n0
+    echo "$1" > $n0/size
+    for setting in memory_backed=1 discard=1 blocksize=4096 power=1; do
+        echo ${setting#*=} > $n0/${setting%=*}
+    done
+    until_true 10 [ -b /dev/n0 ] || fail "no /dev/n0"
+}
+nullb_off() { rmdir /sys/kernel/config/nullb/n0; }
+# file_system DEVICE, swap_file PATH MIB: a file that holds slots.
+file_system() { mkdir -p /mnt && mke2fs -F -b 4096 "$1" > /dev/null && mount -t ext4 "$1" /mnt || fail "no file system"; }
+swap_file() { dd if=/dev/zero of="$1" bs=1M count="$2" 2> /dev/null && chmod 600 "$1" && sync || fail "no swap file"; }
 zram_off() { echo 1 > "/sys/block/zram$1/reset"; }
 
 # swapped DIR PAGES: so many pages went to zswap since the snapshot in DIR.
@@ -37,11 +66,16 @@ swapped() {
     [ $((now - before)) -ge "$2" ]
 }
 
-# One device a line: `PATH [PRIORITY]`.
+# One device a line: `PATH [PRIORITY|discard]`.
 devices=/dev/vda
 devices_on() {
     echo "$devices" | while read -r path priority; do
-        mkswap "$path" > /dev/null && vswap-workload --swapon "$path" ${priority:+--priority "$priority"} || return 1
+        case $priority in
+            discard) set -- --discard ;;
+            ?*) set -- --priority "$priority" ;;
+            *) set -- ;;
+        esac
+        mkswap "$path" > /dev/null && vswap-workload --swapon "$path" "$@" || return 1
     done
 }
 devices_off() {
@@ -80,12 +114,23 @@ still() {
 # snapshot DIR: every counter of the kernel that the trace must agree with.
 snapshot() {
     mkdir -p "$1"
+    # CPUs add what they counted to the sums.
+    cat /proc/sys/vm/stat_refresh > /dev/null
     cat /proc/vmstat > "$1/vmstat"
     cat /proc/swaps > "$1/swaps"
+    # Of all cgroups, removed ones too.
+    cat /sys/fs/cgroup/memory.stat > "$1/memory.stat"
     for cgroup in /sys/fs/cgroup/*/; do
         [ -f "$cgroup/memory.swap.current" ] || continue
         cat "$cgroup/memory.swap.current" > "$1/$(basename "$cgroup").swap.current"
-        cat "$cgroup/memory.stat" > "$1/$(basename "$cgroup").memory.stat"
+        cat "$cgroup/memory.swap.events" > "$1/$(basename "$cgroup").swap.events"
+    done
+    for size in /sys/kernel/mm/transparent_hugepage/hugepages-*; do
+        (cd "$size/stats" && grep '' swpout zswpout) > "$1/$(basename "$size").stats" 2> /dev/null
+    done
+    grep invalidate /sys/kernel/tracing/kprobe_profile > "$1/invalidate"
+    for disk in /sys/block/*/stat; do
+        echo "$disk $(cat "$disk")" >> "$1/disks"
     done
     for file in /sys/kernel/debug/zswap/* /sys/kernel/debug/vswap/*; do
         [ -f "$file" ] && cat "$file" > "$1/$(basename "$(dirname "$file")").$(basename "$file")"

@@ -222,3 +222,14 @@ fn refused(task: &scratch::Task, order: u8, ret: i32) {
     draft.flags |= why::reclaimer(Some(task));
     emit(Hook::AllocExit, &draft);
 }
+
+/// `swp_entry_t swap_alloc_hibernation_slot(type)` returned, `get_swap_page_of_type(type)` before 7.0: a slot that no
+/// folio and no cgroup has; the caller alone knows of it.
+#[kretprobe]
+pub fn hibernate(ctx: RetProbeContext) -> u32 {
+    let entry: u64 = ctx.ret();
+    if entry != 0 {
+        emit(Hook::Hibernate, &Draft::new(Kind::Hibernate, entry, 1, 0));
+    }
+    0
+}

@@ -3,13 +3,15 @@
 use super::virt;
 use crate::call::Call;
 use crate::emit::{Draft, emit, fault, map_full, now, skipped};
+use crate::scratch::{self, FREEING, OUT, OUT_DONE, READ, READ_ASKED, READ_IN_ZSWAP, READ_PHYS, STORE};
 use crate::{layout, why};
-use crate::scratch::{self, FREEING, OUT, OUT_DONE, READ, READ_ASKED, READ_IN_ZSWAP, STORE};
 use aya_ebpf::macros::{fexit, kprobe};
 use aya_ebpf::programs::{FExitContext, ProbeContext};
-use vswap_common::{Field, Hook, Kind, flags};
+use vswap_common::{Address, Entry, Field, Hook, Kind, MISSING, flags};
 
 const ENOENT: i32 = -2;
+/// `SWP_SYNCHRONOUS_IO` of a device's flags.
+const SYNCHRONOUS: u64 = 1 << 12;
 
 /// `int swap_writeout(.., folio, ..)` begins: the folio is locked, its entry is stable.
 #[kprobe]
@@ -188,10 +190,11 @@ pub fn read_enter(ctx: ProbeContext) -> u32 {
         fault(Hook::ReadEnter);
     }
     task.read_entry = folio.entry;
+    task.read_folio = folio.addr;
     task.read_order = folio.order;
     task.read_ts = now();
     task.enter(READ, Hook::ReadExit);
-    task.state &= !(READ_ASKED | READ_IN_ZSWAP);
+    task.state &= !(READ_ASKED | READ_IN_ZSWAP | READ_PHYS);
     0
 }
 
@@ -248,7 +251,10 @@ pub(super) fn load_exit_once(ctx: &impl Call) -> u32 {
     task.state |= READ_ASKED;
     let kind = match ret {
         0 => Kind::LoadZswap,
-        ENOENT => Kind::LoadPhys,
+        ENOENT => {
+            task.state |= READ_PHYS;
+            Kind::LoadPhys
+        }
         _ => Kind::LoadFail,
     };
     let mut draft = Draft::new(kind, task.read_entry, 1 << (task.read_order & 15), task.read_order);
@@ -258,7 +264,8 @@ pub(super) fn load_exit_once(ctx: &impl Call) -> u32 {
     0
 }
 
-/// `swap_read_folio` returned without asking zswap: the folio was zero-filled.
+/// `swap_read_folio` returned without asking zswap: the folio was zero-filled. Where bios are completed one by one, a
+/// device that answers at once has read the folio by now, and nothing else tells.
 #[fexit]
 pub fn read_exit(ctx: FExitContext) -> u32 {
     read_exit_once(&ctx)
@@ -275,7 +282,8 @@ pub(super) fn read_exit_once(_ctx: &impl Call) -> u32 {
     let asked = task.state & READ_ASKED != 0;
     let in_zswap = task.state & READ_IN_ZSWAP != 0;
     let ours = task.state & READ != 0;
-    task.state &= !(READ | READ_ASKED);
+    let phys = task.state & READ_PHYS != 0;
+    task.state &= !(READ | READ_ASKED | READ_PHYS);
     if ours && in_zswap && !asked {
         // zswap's answer was not seen: neither copy of `load_exit` ran.
         skipped(Hook::LoadExit);
@@ -284,6 +292,33 @@ pub(super) fn read_exit_once(_ctx: &impl Call) -> u32 {
             Draft::new(Kind::LoadZero, task.read_entry, 1 << (task.read_order & 15), task.read_order);
         draft.arg = now() - task.read_ts;
         emit(Hook::ReadExit, &draft);
+    } else if ours && phys && layout::value(Field::IoByBio) == 1 && answers_at_once(task.read_entry) {
+        let mut draft =
+            Draft::new(Kind::ReadEnd, task.read_entry, 1 << (task.read_order & 15), task.read_order);
+        if failed(task.read_folio) {
+            draft.flags |= flags::FAILED;
+        }
+        emit(Hook::ReadExit, &draft);
     }
     0
+}
+
+/// The slot's device has `SWP_SYNCHRONOUS_IO`. Not known where the kernel hides the address of its devices.
+#[inline(always)]
+fn answers_at_once(entry: u64) -> bool {
+    let devices = layout::address(Address::SwapInfo);
+    if devices == 0 {
+        return false;
+    }
+    let si: Option<u64> = layout::read_at(devices + u64::from(Entry(entry).dev()) * 8);
+    si.and_then(|si| layout::read::<u64>(si, Field::SiFlags)).is_some_and(|flags| flags & SYNCHRONOUS != 0)
+}
+
+/// The folio that was read is not up to date. Its flags stay as they are: the caller holds a reference, and nobody else
+/// reads into it.
+#[inline(always)]
+fn failed(folio: u64) -> bool {
+    let bit = layout::value(Field::PgUptodate);
+    let flags = layout::read::<u64>(folio, Field::FolioFlags);
+    bit != MISSING && flags.is_some_and(|flags| flags >> (bit & 63) & 1 == 0)
 }

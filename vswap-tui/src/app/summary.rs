@@ -146,6 +146,8 @@ fn bins(history: &[Point], now: u64) -> Vec<Bin> {
 
 const fn add(sum: &mut Totals, d: &Totals) {
     sum.alloc += d.alloc;
+    sum.hibernate += d.hibernate;
+    sum.discards += d.discards;
     sum.alloc_fail += d.alloc_fail;
     sum.free += d.free;
     sum.zswpout += d.zswpout;

@@ -97,6 +97,7 @@ impl Checker {
             Kind::SwapOffBegin => self.swap_off_begin(e.entry.dev()),
             Kind::AllocBegin => self.begin(e),
             Kind::Alloc => self.allocated(e),
+            Kind::Hibernate => self.hibernated(e),
             Kind::AllocFail => self.refused(e),
             Kind::CacheAdd => self.cache_add(e),
             Kind::CacheDel => self.cache_del(e),
@@ -305,6 +306,15 @@ impl Checker {
         // A refused charge is told after this; the search is over.
         request.told = true;
         self.requests.insert(e.tid, request);
+    }
+
+    /// A slot without a folio. Not one of the requests that are compared: the trace does not tell its begin.
+    fn hibernated(&mut self, e: &Event) {
+        let mut witness = Witness { took: Some(e.entry), reclaimed: &[] };
+        let took = self.model.alloc_hibernation(e.cpu.into(), e.entry.dev(), &mut witness);
+        if took != Some(e.entry) && self.model.force_hibernation(e.cpu.into(), e.entry).is_err() {
+            self.fault();
+        }
     }
 
     fn refused(&mut self, e: &Event) {

@@ -6,6 +6,7 @@ use crate::meta::{Header, HookPlan, HookState, KernelInfo};
 use crate::model::cache::Removal;
 use crate::model::policy::SWAP_TABLE;
 use crate::model::{Config, DeviceSpec, Flag, Folio, ListId, Model, Step, Undisturbed};
+use std::collections::BTreeMap;
 use vswap_common::{Entry, Hook, Kind};
 
 const MAX: u64 = 8192;
@@ -104,6 +105,16 @@ impl Kernel {
         self.model.put(at, 1, false, &mut Undisturbed).unwrap();
     }
 
+    /// A slot for a hibernation image: told when the search is over, moves before.
+    fn hibernate(&mut self, cpu: u16) -> Entry {
+        self.model.clear_steps();
+        let at = self.model.alloc_hibernation(cpu.into(), 0, &mut Undisturbed).unwrap();
+        let steps = self.model.take_steps();
+        self.tell_steps(&steps, cpu);
+        self.tell(Kind::Hibernate, at, 1, 0, cpu);
+        at
+    }
+
     fn free(&mut self, cpu: u16, at: Entry, nr: u16) {
         self.tell(Kind::Put, at, nr, 0, cpu);
         self.model.put(at, nr.into(), false, &mut Undisturbed).unwrap();
@@ -157,6 +168,25 @@ fn a_kernel_that_follows_the_rules_agrees_everywhere() {
     assert!(!result.diverged());
     assert!(result.refused > 0, "the pattern fills the device");
     assert!(result.invariants.iter().all(|i| i.broken == 0 && i.checked > 0 || i.checked == 0));
+}
+
+#[test]
+fn slots_of_a_hibernation_image_are_followed_beside_the_requests() {
+    let mut kernel = Kernel::busy();
+    let before = kernel.events.iter().filter(|e| e.kind == Kind::Alloc).count() as u64;
+    let image: Vec<Entry> = (0..40).map(|i| kernel.hibernate(i % 2)).collect();
+    let more: Vec<Entry> = (0..40).filter_map(|_| kernel.alloc(0, 0)).collect();
+    for at in image {
+        kernel.tell(Kind::Free, at, 1, 0, 0);
+        kernel.model.free_slots(at, 1).unwrap();
+        let steps = kernel.model.take_steps();
+        kernel.tell_steps(&steps, 0);
+    }
+    kernel.alloc(1, 0);
+    let result = check(&kernel.events);
+    assert_eq!((result.agreed, result.faults), (result.allocations, 0), "{:?}", result.first_divergence);
+    assert_eq!(result.allocations - result.refused, before + more.len() as u64 + 1);
+    assert_eq!(result.moves.misses, BTreeMap::new());
 }
 
 #[test]

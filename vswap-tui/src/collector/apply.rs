@@ -28,6 +28,7 @@ impl Collector {
                 self.totals.alloc_fail += 1;
                 self.fallback(e);
             }
+            Kind::Hibernate => self.hibernate(e),
             Kind::Charge => self.charge(e),
             Kind::CacheAdd => self.cache_add(e),
             Kind::CacheDel => self.cache_del(e),
@@ -150,6 +151,16 @@ impl Collector {
         self.rewrite(e, |old, clash| {
             clash.raise(Fault::DoubleAllocation, old.used() && old.confirmed());
             fresh
+        });
+    }
+
+    /// `swap_alloc_hibernation_slot`: of nobody, and what will be in it is written to the device past the swap cache.
+    /// Its word is that of a page on the device, too.
+    fn hibernate(&mut self, e: &Event) {
+        self.totals.hibernate += u64::from(e.nr);
+        self.rewrite(e, |old, clash| {
+            clash.raise(Fault::DoubleAllocation, old.used() && old.confirmed());
+            Word::FREE.with_backend(Backend::Phys).with_confirmed(true)
         });
     }
 
@@ -369,6 +380,7 @@ impl Collector {
 
     fn cluster_move(&mut self, e: &Event) {
         let list = List::from_kernel(e.val);
+        self.totals.discards += u64::from(list == List::Discard);
         let index = e.entry.off() / super::cluster::SLOTS as u64;
         let device = self.map.device_mut(e.entry.dev());
         device.dirty = true;

@@ -99,6 +99,8 @@ impl History {
 fn difference(now: &Totals, before: &Totals) -> Totals {
     Totals {
         alloc: now.alloc - before.alloc,
+        discards: now.discards - before.discards,
+        hibernate: now.hibernate - before.hibernate,
         alloc_fail: now.alloc_fail - before.alloc_fail,
         free: now.free - before.free,
         zswpout: now.zswpout - before.zswpout,

@@ -102,7 +102,7 @@ impl SlotMap {
             confirmed: &mut device.confirmed,
             meta,
             sums: &mut self.sums,
-            comes_into_use: e.kind == Kind::Alloc,
+            comes_into_use: matches!(e.kind, Kind::Alloc | Kind::Hibernate),
             is_virtual: device.is_virtual,
         };
         let mut flipped = false;

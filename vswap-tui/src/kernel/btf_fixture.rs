@@ -141,7 +141,10 @@ pub fn described(generation: Generation) -> Builder {
         &[("flags", int, 0), ("", inner, 56), ("_flags_1", int, 72), ("memcg_data", int, 88)],
     );
     let folio_p = b.pointer(folio);
-    b.enumeration("pageflags", &[("PG_locked", 2), ("PG_dirty", 5), ("PG_head", 9), ("PG_swapcache", 11)]);
+    b.enumeration(
+        "pageflags",
+        &[("PG_locked", 2), ("PG_uptodate", 4), ("PG_dirty", 5), ("PG_head", 9), ("PG_swapcache", 11)],
+    );
     let ids = b.array(int, 512);
     b.structure("swap_memcg_table", 1024, &[("id", ids, 0)]);
     let list = b.structure("list_head", 24, &[("next", void_ptr, 0), ("prev", void_ptr, 8)]);
@@ -323,6 +326,7 @@ pub fn described(generation: Generation) -> Builder {
         b.func("swap_write_end", &[sio_p, int], 0);
         b.func("swap_read_end", &[sio_p, int], 0);
     } else {
+        b.func("__end_swap_bio_write", &[bio_p], 0);
         b.func("end_swap_bio_write", &[bio_p], 0);
         b.func("end_swap_bio_read", &[bio_p], 0);
     }
@@ -332,6 +336,8 @@ pub fn described(generation: Generation) -> Builder {
     tracepoints(&mut b, tables, [memcg_p, folio_p, bio_p, int, long]);
     let unsigned = b.integer("unsigned int", 4);
     b.func("shmem_unuse", &[unsigned], int);
+    let image = if tables { "swap_alloc_hibernation_slot" } else { "get_swap_page_of_type" };
+    b.func(image, &[int], entry);
     b
 }
 

@@ -164,6 +164,14 @@ impl CgroupPaths {
         self.by_inode.get(&inode).cloned()
     }
 
+    /// The cgroup with this inode still has its folder.
+    pub fn is_there(&self, inode: u64, path: &str) -> bool {
+        match self.mount.join(path.trim_start_matches('/')).symlink_metadata() {
+            Ok(meta) => meta.ino() == inode,
+            Err(err) => err.kind() != std::io::ErrorKind::NotFound,
+        }
+    }
+
     fn walk(&mut self) {
         let mut todo = vec![self.mount.clone()];
         let mut seen = 0;

@@ -133,6 +133,15 @@ const SPECS: &[Spec] = &[
         say: "slots in use: allocations less frees",
     },
     Spec {
+        name: "hibernation",
+        shows: "a slot for the image of a hibernation",
+        needs: &[Hook::Hibernate],
+        instead: &[],
+        sums: &[],
+        totals: &[Total::Swaps],
+        say: "slots in use",
+    },
+    Spec {
         name: "alloc refused",
         shows: "no slot for a folio",
         needs: &[Hook::AllocEnter, Hook::AllocExit],

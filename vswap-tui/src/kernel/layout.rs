@@ -135,6 +135,7 @@ fn value_of(btf: &Btf, field: Field) -> Option<u32> {
             member("list_head", "prev").filter(|off| *off == 8)?;
             member("swap_cluster_info", "list")
         }
+        Field::PgUptodate => u32::try_from(btf.enum_value("pageflags", "PG_uptodate")?).ok(),
         Field::PgLocked => u32::try_from(btf.enum_value("pageflags", "PG_locked")?).ok(),
         Field::PgDirty => u32::try_from(btf.enum_value("pageflags", "PG_dirty")?).ok(),
         Field::XaSize => btf.size_of("xarray").filter(|n| *n > 0),

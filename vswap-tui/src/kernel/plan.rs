@@ -6,6 +6,7 @@ use super::layout;
 use super::symbols::{Occurs, Symbols};
 use super::virt;
 use crate::meta::{HookPlan, HookState};
+use std::collections::BTreeMap;
 use vswap_common::scan::ADDRESSES;
 use vswap_common::{Address, Field, Hook, Layout};
 
@@ -98,6 +99,7 @@ impl PlannedHook {
             shows: self.shows.to_owned(),
             state,
             reason,
+            verified: BTreeMap::new(),
         }
     }
 }
@@ -137,7 +139,7 @@ impl Plan {
     }
 
     /// Field label to value for the trace header.
-    pub fn layout_map(&self) -> std::collections::BTreeMap<String, u32> {
+    pub fn layout_map(&self) -> BTreeMap<String, u32> {
         Field::ALL.iter().filter_map(|f| Some((f.label().to_owned(), self.layout.get(*f)?))).collect()
     }
 }
@@ -362,7 +364,7 @@ mod tests {
     fn linux_7_2_completes_bio_by_bio() {
         let p = complete(fixture::Generation::Memcg);
         assert_eq!(p.layout_name, "swap-table-memcg");
-        assert_eq!(p.hooks[Hook::WriteEnd as usize].target, Ok("end_swap_bio_write"));
+        assert_eq!(p.hooks[Hook::WriteEnd as usize].target, Ok("__end_swap_bio_write"));
         assert_eq!(p.hooks[Hook::ReadEnd as usize].target, Ok("end_swap_bio_read"));
         let value = |field| p.layout.get(field);
         assert_eq!((value(Field::IoByBio), value(Field::BioVec)), (Some(1), Some(72)));

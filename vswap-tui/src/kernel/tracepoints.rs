@@ -133,6 +133,7 @@ impl Point {
             shows: self.shows.to_owned(),
             state: if self.target.is_ok() { HookState::Ok } else { HookState::Blind },
             reason,
+            ..HookPlan::default()
         }
     }
 }

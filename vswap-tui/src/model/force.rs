@@ -27,6 +27,14 @@ impl Model {
         Ok(evicted)
     }
 
+    /// The same for a slot of a hibernation image, which nobody is charged for.
+    ///
+    /// # Errors
+    /// As [`Model::force_alloc`].
+    pub fn force_hibernation(&mut self, cpu: usize, at: Entry) -> Result<u64, Fault> {
+        self.force(cpu, 0, Payload::Hibernation, at)
+    }
+
     /// The same for the physical backing `at` of the virtual folio at `owner`.
     ///
     /// # Errors

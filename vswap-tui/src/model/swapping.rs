@@ -100,9 +100,13 @@ impl Model {
                     if pointers {
                         self.unback(Entry::new(d, base + slot as u64), word);
                     } else {
-                        // A cached folio goes as a whole, and this is its head: the walk ascends.
-                        let nr = if word.is_cached() { 1 << word.order() } else { 1 };
-                        self.release(d, c, slot, nr);
+                        // A cached folio goes as a whole, and this is its head: the walk ascends. After a miss in a
+                        // trace the kernel's choice may have been forced into the midst of one.
+                        let most = if word.is_cached() { 1 << word.order() } else { 1 };
+                        let end = (slot + most).min(1 << self.shift);
+                        let cluster = &self.dev(d).clusters[c as usize];
+                        let nr = (slot..end).take_while(|&slot| cluster.word(slot).is_used()).count();
+                        self.release(d, c, slot, nr as u64);
                     }
                 }
             }

@@ -279,6 +279,8 @@ fn pages(r: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
         ("writeout refused", t.writeout_reject),
         ("I/O failed", t.io_error),
         ("allocations refused (folios)", t.alloc_fail),
+        ("taken for hibernation images", t.hibernate),
+        ("queued for discard (clusters)", t.discards),
     ] {
         if n > 0 {
             table.row([format!("  {name}"), count(n)]);

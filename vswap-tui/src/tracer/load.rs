@@ -17,6 +17,7 @@ use aya::programs::{Program, ProgramError};
 use aya::{Btf, Ebpf, EbpfLoader};
 use aya_log::EbpfLogger;
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 use vswap_common::{Field, Hook};
@@ -205,7 +206,7 @@ impl Tracer {
 /// Says what is recorded without: hooks that had a place and were refused there.
 fn warn_of(hooks: &[HookPlan]) {
     let refused = hooks.iter().filter(|h| h.state == HookState::Blind && !h.function.is_empty());
-    let mut by_reason = std::collections::BTreeMap::<&str, Vec<&str>>::new();
+    let mut by_reason = BTreeMap::<&str, Vec<&str>>::new();
     for hook in refused {
         by_reason.entry(&hook.reason).or_default().push(&hook.shows);
     }
@@ -267,10 +268,13 @@ fn attach(plan: &Plan, facts: &Facts, ring_bytes: u32, options: Options) -> anyh
     let mut order: Vec<&PlannedHook> = plan.hooks.iter().collect();
     order.sort_by_key(|planned| planned.how == How::Kprobe);
     for planned in order {
-        let (shown, refusal) = attach_hook(&mut ebpf, planned, options.probes_only, &why, &btf, &mut links);
+        let (mut shown, refusal) =
+            attach_hook(&mut ebpf, planned, options.probes_only, &why, &btf, &mut links);
         if refused.is_none() {
             refused = refusal;
         }
+        let twins = planned.as_probes().map(|twins| twins.probes).unwrap_or_default();
+        shown.verified = verified(&ebpf, planned.probes.iter().chain(&twins));
         log::info!("{} {} at {}: {:?} {}", shown.how, shown.hook, shown.function, shown.state, shown.reason);
         hooks.push(shown);
     }
@@ -333,6 +337,15 @@ fn attach_hook(
     blind.state = HookState::Blind;
     blind.reason = text;
     (blind, refusal)
+}
+
+/// What the verifier walked of each program that is loaded; kernels before 5.16 do not tell.
+fn verified<'a>(ebpf: &Ebpf, probes: impl Iterator<Item = &'a Probe>) -> BTreeMap<String, u32> {
+    let walked = |probe: &Probe| {
+        let info = ebpf.program(probe.program)?.info().ok()?;
+        Some((probe.program.to_owned(), info.verified_instruction_count()?))
+    };
+    probes.filter_map(walked).collect()
 }
 
 /// Attaches every program of a hook, or says at which it failed: then those attached before are detached again.

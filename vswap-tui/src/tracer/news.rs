@@ -3,6 +3,7 @@
 use super::usage::Usage;
 use crate::kernel::facts::{CgroupPaths, SwapLine, read_swaps};
 use crate::meta::{CgroupInfo, CgroupUse, DeviceInfo};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use vswap_common::slot::MAX_DEVICES;
@@ -21,8 +22,18 @@ pub(super) struct News {
     scanned: [bool; MAX_DEVICES],
     cgroups: Vec<CgroupInfo>,
     usage: Usage,
+    /// Cgroups named so far, by id: one that is removed keeps its id as long as it has slots.
+    there: BTreeMap<u16, (u64, String)>,
+    /// The id at which the next look for removed ones begins.
+    next_there: u16,
+    next_census: Option<Instant>,
     next_look: Option<Instant>,
 }
+
+/// What the kernel writes behind the path of a removed cgroup (`/proc/PID/cgroup`).
+const REMOVED: &str = " (deleted)";
+/// Cgroups looked after at a time.
+const CENSUS: usize = 1024;
 
 /// `/proc/swaps` is read this often while a device has no name,
 const LOOK_OFTEN: Duration = Duration::from_millis(100);
@@ -40,6 +51,9 @@ impl News {
             scanned: [false; MAX_DEVICES],
             cgroups: Vec::new(),
             usage: Usage::new(root),
+            there: BTreeMap::new(),
+            next_there: 0,
+            next_census: None,
             next_look: None,
         }
     }
@@ -55,8 +69,10 @@ impl News {
         if r.kind == Kind::Charge as u8 || r.kind == Kind::ScanOwner as u8 {
             if r.flags & flags::MEMCG != 0 && r.arg != 0 && self.inodes[usize::from(r.memcg)] != r.arg {
                 self.inodes[usize::from(r.memcg)] = r.arg;
+                self.there.remove(&r.memcg);
                 if let Some(path) = self.paths.path(r.arg) {
                     self.usage.follow(r.memcg, &path);
+                    self.there.insert(r.memcg, (r.arg, path.clone()));
                     self.cgroups.push(CgroupInfo { id: r.memcg, inode: r.arg, path });
                 }
             }
@@ -80,14 +96,37 @@ impl News {
         }
     }
 
-    /// Cgroups newly seen since the last call.
+    /// Cgroups newly seen, or found removed, since the last call.
     pub(super) fn cgroups(&mut self) -> Vec<CgroupInfo> {
+        let now = Instant::now();
+        if self.next_census.is_none_or(|at| now >= at) {
+            let all = self.next_census.is_none();
+            self.next_census = Some(now + LOOK_SELDOM);
+            self.census(if all { usize::MAX } else { CENSUS });
+        }
         std::mem::take(&mut self.cgroups)
     }
 
     /// What the files of some cgroups say, if it changed since they were last read; each call reads a few of them.
     pub(super) fn usage(&mut self) -> Vec<CgroupUse> {
         self.usage.next()
+    }
+
+    /// Looks whether the next `most` cgroups still have their folders.
+    fn census(&mut self, most: usize) {
+        let from = self.next_there;
+        let around = self.there.range(from..).chain(self.there.range(..from));
+        let mut gone = Vec::new();
+        for (id, (inode, path)) in around.take(most) {
+            self.next_there = id.wrapping_add(1);
+            if !self.paths.is_there(*inode, path) {
+                gone.push(CgroupInfo { id: *id, inode: *inode, path: format!("{path}{REMOVED}") });
+            }
+        }
+        for info in &gone {
+            self.there.remove(&info.id);
+        }
+        self.cgroups.extend(gone);
     }
 
     /// Devices whose name became certain, or whose priority changed, since the last call. Certain is a line of
@@ -104,9 +143,10 @@ impl News {
         self.name_from(&read_swaps(&self.root))
     }
 
-    /// Makes the next [`News::devices`] look without waiting for its time: the recording ends.
+    /// Makes the next [`News::devices`] and [`News::cgroups`] look at everything, without waiting for its time: the recording ends.
     pub(super) fn hurry(&mut self) {
         self.next_look = None;
+        self.next_census = None;
     }
 
     fn name_from(&mut self, lines: &[SwapLine]) -> Vec<DeviceInfo> {
@@ -245,5 +285,38 @@ mod tests {
         let other = dir.path().join("sys/fs/cgroup").metadata().unwrap().ino();
         n.look(&charge(other));
         assert_eq!(n.cgroups()[0].path, "/");
+    }
+
+    #[test]
+    fn a_removed_cgroup_keeps_its_name_and_is_said_to_be_gone() {
+        use std::os::unix::fs::MetadataExt;
+        let dir = tempfile::tempdir().unwrap();
+        let folder = |name: &str| {
+            let folder = dir.path().join("sys/fs/cgroup").join(name);
+            std::fs::create_dir_all(&folder).unwrap();
+            folder
+        };
+        let charge = |memcg, inode| Record {
+            kind: Kind::Charge as u8,
+            memcg,
+            arg: inode,
+            flags: flags::MEMCG,
+            ..Record::default()
+        };
+        let (a, b) = (folder("a"), folder("b"));
+        let mut n = News::new(dir.path());
+        for (id, folder) in [(7, &a), (9, &b)] {
+            n.look(&charge(id, folder.metadata().unwrap().ino()));
+        }
+        assert_eq!(n.cgroups().len(), 2);
+        std::fs::remove_dir(&a).unwrap();
+        assert!(n.cgroups().is_empty(), "not looked at every time");
+        n.hurry();
+        let gone: Vec<_> = n.cgroups().into_iter().map(|c| (c.id, c.path)).collect();
+        assert_eq!(gone, [(7, "/a (deleted)".to_owned())]);
+        n.hurry();
+        assert!(n.cgroups().is_empty(), "told once");
+        n.look(&charge(7, b.metadata().unwrap().ino()));
+        assert_eq!(n.cgroups()[0].path, "/b", "the id is used again");
     }
 }

@@ -30,7 +30,9 @@ impl WhatIf {
             | Kind::Unback
             | Kind::Release
             | Kind::ScanCandidate
-            | Kind::SwapOffBegin => {
+            | Kind::SwapOffBegin
+            // An image is no page of anybody: every design has to find the same slots for it.
+            | Kind::Hibernate => {
                 return;
             }
             Kind::Gap => {

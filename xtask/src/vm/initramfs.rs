@@ -15,6 +15,10 @@ const INIT: &str = include_str!("../../guest/init");
 /// Modules a guest wants. Those that a kernel has built in are not among its modules and are left out.
 const WANTED: [&str; 5] = ["virtio_pci", "virtio_blk", "virtio_console", "zram", "lzo"];
 
+/// Modules that a script loads when it needs them (`load_more` of lib.sh): a device whose blocks can be made bad, and a
+/// file system for swap files, with what it asks the kernel for by name.
+const MORE: [&str; 3] = ["null_blk", "crc32c_generic", "ext4"];
+
 /// Builds the image below the guest's folder; returns its path.
 pub(crate) fn make(guest: &Guest, programs: &Programs) -> Result<PathBuf> {
     let dir = guest.dir();
@@ -30,16 +34,20 @@ pub(crate) fn make(guest: &Guest, programs: &Programs) -> Result<PathBuf> {
     place(&programs.workload, &root.join("bin/vswap-workload"))?;
     write(&root.join("init"), INIT)?;
     write(&root.join("script"), &guest.script)?;
-    let mut order = String::new();
+    let (mut order, mut more) = (String::new(), String::new());
     if let Some(modules) = &guest.kernel.modules {
-        for (i, module) in load_order(modules)?.iter().enumerate() {
-            let name = format!("{i:02}-{}.ko", module.name);
-            fs::write(root.join("modules").join(&name), &module.bytes)?;
-            order.push_str(&name);
-            order.push('\n');
+        let (wanted, rest) = load_order(modules)?;
+        for (list, modules) in [(&mut order, wanted), (&mut more, rest)] {
+            for module in modules {
+                let name = format!("{}.ko", module.name);
+                fs::write(root.join("modules").join(&name), &module.bytes)?;
+                list.push_str(&name);
+                list.push('\n');
+            }
         }
     }
     write(&root.join("modules/order"), &order)?;
+    write(&root.join("modules/more"), &more)?;
     let image = dir.join("initramfs.cpio.gz");
     pack(&root, &image)?;
     Ok(image)
@@ -80,17 +88,20 @@ struct Module {
     bytes: Vec<u8>,
 }
 
-/// The wanted modules, each after what it needs. Packages carry no modules.dep (depmod makes it on installation), so
+/// The modules wanted at once and those wanted later, each after what it needs. Packages carry no modules.dep (depmod makes it on installation), so
 /// the needs are read from the modules themselves.
-fn load_order(modules: &Path) -> Result<Vec<Module>> {
+fn load_order(modules: &Path) -> Result<(Vec<Module>, Vec<Module>)> {
     let mut files = Vec::new();
     walk(&modules.join("kernel"), &mut files)?;
-    let mut order = Vec::new();
+    let (mut order, mut more) = (Vec::new(), Vec::new());
     let mut seen = BTreeSet::new();
     for name in WANTED {
         visit(name, &files, &mut seen, &mut order)?;
     }
-    Ok(order)
+    for name in MORE {
+        visit(name, &files, &mut seen, &mut more)?;
+    }
+    Ok((order, more))
 }
 
 fn visit(name: &str, files: &[PathBuf], seen: &mut BTreeSet<String>, order: &mut Vec<Module>) -> Result<()> {
@@ -172,8 +183,12 @@ mod tests {
         module(dir.path(), "lib/lz4/lz4hc_compress.ko", "lz4_compress");
         module(dir.path(), "drivers/block/virtio_blk.ko", "");
         module(dir.path(), "drivers/net/virtio_net.ko", "");
-        let names: Vec<String> = load_order(dir.path()).unwrap().into_iter().map(|m| m.name).collect();
-        assert_eq!(names, ["virtio_blk", "lz4_compress", "lz4hc_compress", "zram"]);
+        module(dir.path(), "fs/ext4/ext4.ko", "jbd2,lz4_compress");
+        module(dir.path(), "fs/jbd2/jbd2.ko", "");
+        let (at_once, more) = load_order(dir.path()).unwrap();
+        let names = |modules: Vec<Module>| modules.into_iter().map(|m| m.name).collect::<Vec<_>>();
+        assert_eq!(names(at_once), ["virtio_blk", "lz4_compress", "lz4hc_compress", "zram"]);
+        assert_eq!(names(more), ["jbd2", "ext4"], "what is loaded already is not loaded again");
     }
 
     #[test]

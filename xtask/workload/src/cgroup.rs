@@ -13,7 +13,12 @@ impl Cgroup {
     /// Creates it if need be and writes the given files (`memory.max`, ...).
     pub(crate) fn create(dir: &Path, settings: &[(String, String)]) -> Result<Self> {
         // The controller must be on in the parent before the folder has memory files. Writing it twice is harmless.
+        // Of a folder in a folder the outer one is no cgroup before it is made.
         if let Some(parent) = dir.parent() {
+            if let Some(outer) = parent.parent().filter(|outer| outer.join("cgroup.procs").exists()) {
+                write(&outer.join("cgroup.subtree_control"), "+memory")?;
+                fs::create_dir_all(parent).with_context(|| parent.display().to_string())?;
+            }
             write(&parent.join("cgroup.subtree_control"), "+memory")?;
         }
         fs::create_dir_all(dir).with_context(|| dir.display().to_string())?;
@@ -32,6 +37,13 @@ impl Cgroup {
     pub(crate) fn leave(&self) -> Result<()> {
         let parent = self.0.parent().context("a cgroup without a parent")?;
         write(&parent.join("cgroup.procs"), "0")
+    }
+
+    /// Moves this process to the root and removes the folder: what it has in swap stays charged to it.
+    pub(crate) fn remove(self) -> Result<()> {
+        let root = self.0.ancestors().take_while(|dir| dir.join("cgroup.procs").exists()).last();
+        write(&root.context("a cgroup without a root")?.join("cgroup.procs"), "0")?;
+        fs::remove_dir(&self.0).with_context(|| format!("rmdir {}", self.0.display()))
     }
 
     /// Asks the kernel to reclaim that many pages. It says EAGAIN when it found fewer, which is as good here.

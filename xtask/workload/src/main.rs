@@ -7,6 +7,7 @@
 //! Content is verified on every touch; a page that came back changed ends the program with code 1.
 
 mod cgroup;
+mod hibernate;
 mod pattern;
 mod run;
 mod steps;
@@ -56,6 +57,9 @@ struct Args {
     /// Priority of --swapon
     #[arg(long, requires = "swapon")]
     priority: Option<u16>,
+    /// --swapon: let freed clusters be discarded
+    #[arg(long, requires = "swapon")]
+    discard: bool,
     /// Do nothing of that, but run a command as this user
     #[arg(long, requires = "command")]
     as_user: Option<u32>,
@@ -89,7 +93,8 @@ fn work(args: &Args) -> Result<()> {
         return user::become_user(id, &args.caps, &args.command);
     }
     if let Some(device) = &args.swapon {
-        return sys::swapon(device, args.priority).with_context(|| format!("swapon {}", device.display()));
+        return sys::swapon(device, args.priority, args.discard)
+            .with_context(|| format!("swapon {}", device.display()));
     }
     let steps = steps::parse(&args.steps)?;
     let content = pattern::Content { seed: args.seed, pattern: args.pattern, block: args.block };

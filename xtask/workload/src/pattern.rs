@@ -39,6 +39,10 @@ pub(crate) enum Pattern {
     Comp,
     /// Only noise
     Rand,
+    /// Every page half noise: compresses to about half
+    Half,
+    /// Three quarters compressible, a quarter noise
+    Data,
     /// A quarter zero, half compressible, a quarter noise
     Mix,
 }
@@ -59,12 +63,12 @@ impl Content {
     pub(crate) fn kind(&self, page: usize) -> Kind {
         match self.pattern {
             Pattern::Zero => Kind::Zero,
-            Pattern::Comp => Kind::Comp,
+            Pattern::Comp | Pattern::Half => Kind::Comp,
             Pattern::Rand => Kind::Rand,
-            Pattern::Mix => {
+            Pattern::Mix | Pattern::Data => {
                 let block = (page / self.block.max(1)) as u64;
                 match mix(self.seed.wrapping_mul(31).wrapping_add(block)) % 4 {
-                    0 => Kind::Zero,
+                    0 if self.pattern == Pattern::Mix => Kind::Zero,
                     1 => Kind::Rand,
                     _ => Kind::Comp,
                 }
@@ -84,14 +88,19 @@ impl Content {
                     chunk.copy_from_slice(&word.to_le_bytes());
                 }
             }
-            Kind::Rand => {
-                let mut state = start;
-                for chunk in buf.chunks_exact_mut(8) {
-                    state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-                    chunk.copy_from_slice(&mix(state).to_le_bytes());
-                }
-            }
+            Kind::Rand => noise(start, buf),
         }
+        if self.pattern == Pattern::Half {
+            noise(start, &mut buf[..PAGE / 2]);
+        }
+    }
+}
+
+fn noise(start: u64, buf: &mut [u8]) {
+    let mut state = start;
+    for chunk in buf.chunks_exact_mut(8) {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        chunk.copy_from_slice(&mix(state).to_le_bytes());
     }
 }
 

@@ -1,5 +1,6 @@
 //! Runs the steps and prints the truth.
 
+use crate::hibernate::Image;
 use crate::pattern::{Content, Kind, PAGE};
 use crate::steps::{Pages, Step};
 use crate::sys::{self, Advice, Mapping};
@@ -21,7 +22,11 @@ pub(crate) struct Run {
     children: Vec<i32>,
     cgroup: Option<Cgroup>,
     random: u64,
+    image: Option<Image>,
 }
+
+/// The swap device that hibernation takes its slots from.
+const FIRST_DEVICE: &str = "/dev/vda";
 
 impl Run {
     /// Maps the memory and fills every page.
@@ -40,8 +45,9 @@ impl Run {
         if let Some(cgroup) = &cgroup {
             cgroup.enter()?;
         }
+        let random = content.seed;
         let mut run =
-            Self { map, content, shared, generations, children: Vec::new(), cgroup, random: content.seed };
+            Self { map, content, shared, generations, children: Vec::new(), cgroup, random, image: None };
         let mut buf = [0; PAGE];
         for page in 0..pages {
             content.fill(page, 0, &mut buf);
@@ -57,6 +63,10 @@ impl Run {
             Step::PageOut(pages) => self.advise(pages, Advice::PageOut),
             Step::TouchRead(pages) => pages.iter(total).try_for_each(|page| self.verify(page)),
             Step::TouchWrite(pages) => pages.iter(total).try_for_each(|page| self.rewrite(page)),
+            Step::Fill(pages) => {
+                pages.iter(total).for_each(|page| self.fill(page));
+                Ok(())
+            }
             Step::Free(pages) => {
                 self.advise(pages, if self.shared { Advice::Remove } else { Advice::DontNeed })?;
                 pages.iter(total).for_each(|page| self.generations[page] = None);
@@ -66,6 +76,22 @@ impl Run {
             Step::Reclaim(pages) => {
                 self.cgroup.as_ref().context("reclaim works on a cgroup; give --cgroup")?.reclaim(*pages)
             }
+            Step::Cgroup(dir) => {
+                let cgroup = Cgroup::create(dir, &[])?;
+                cgroup.enter()?;
+                self.cgroup = Some(cgroup);
+                Ok(())
+            }
+            Step::RemoveCgroup => self.cgroup.take().context("no cgroup to remove; give --cgroup")?.remove(),
+            Step::Hibernate(slots) => {
+                if self.image.is_none() {
+                    self.image = Some(Image::on(FIRST_DEVICE.as_ref())?);
+                }
+                self.image.as_mut().map_or(Ok(()), |image| image.grow(*slots))
+            }
+            Step::Thaw => self.image.as_mut().map_or(Ok(()), Image::free),
+            Step::Set(file, value) => std::fs::write(file, value)
+                .with_context(|| format!("writing '{value}' to {}", file.display())),
             Step::Fork => {
                 self.children.push(sys::fork_sleeper().context("fork")?);
                 Ok(())
@@ -116,12 +142,17 @@ impl Run {
 
     fn rewrite(&mut self, page: usize) -> Result<()> {
         self.verify(page)?;
+        self.fill(page);
+        Ok(())
+    }
+
+    /// Writes the next generation.
+    fn fill(&mut self, page: usize) {
         let generation = self.generations[page].map_or(0, |g| g + 1);
         let mut buf = [0; PAGE];
         self.content.fill(page, generation, &mut buf);
         self.map.write(page, &buf);
         self.generations[page] = Some(generation);
-        Ok(())
     }
 
     fn random(&mut self, count: u64) -> Result<()> {
@@ -164,7 +195,15 @@ impl Run {
             text.push_str(&line);
             text.push('\n');
         }
-        text.push_str(&self.summary(slots.len())?);
+        let held = self.image.as_ref().map_or(0, |image| image.slots.len());
+        if let Some(image) = &self.image {
+            for off in &image.slots {
+                let line = format!(r#"{{"page":null,"kind":"hibernation","dev":{},"off":{off}}}"#, image.dev);
+                text.push_str(&line);
+                text.push('\n');
+            }
+        }
+        text.push_str(&self.summary(slots.len() + held)?);
         out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("writing the truth")
     }
 

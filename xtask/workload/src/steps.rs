@@ -12,12 +12,24 @@ pub(crate) enum Step {
     TouchRead(Pages),
     /// Verify and rewrite with the next generation.
     TouchWrite(Pages),
+    /// Write without a look at what is there: a page that is not there comes as the kernel likes, large if it may.
+    Fill(Pages),
     /// Give back: `MADV_DONTNEED`, `MADV_REMOVE` for shared memory.
     Free(Pages),
     /// So many touches of random pages, every third one a rewrite.
     Random(u64),
     /// Let the kernel reclaim so many pages of the cgroup: also those that are written but still in the swap cache.
     Reclaim(u64),
+    /// Make another cgroup and move there: what is touched from now on is charged to it.
+    Cgroup(PathBuf),
+    /// Move to the root and remove the cgroup, whatever of it is in swap.
+    RemoveCgroup,
+    /// Hold so many slots on the first swap device as hibernation does for its image.
+    Hibernate(u64),
+    /// Give those slots back.
+    Thaw,
+    /// Write a setting of the kernel: `set:FILE=VALUE`.
+    Set(PathBuf, String),
     /// A child that shares all pages and lives as long as we do.
     Fork,
     /// Milliseconds of rest.
@@ -86,18 +98,28 @@ fn step(text: &str) -> Result<Step, StepError> {
         "pageout" => Step::PageOut(pages(text, arg)?),
         "touch-read" => Step::TouchRead(pages(text, arg)?),
         "touch-write" => Step::TouchWrite(pages(text, arg)?),
+        "fill" => Step::Fill(pages(text, arg)?),
         "free" => Step::Free(pages(text, arg)?),
         "random" => Step::Random(number(text, arg)?),
         "reclaim" => Step::Reclaim(number(text, arg)?),
         "sleep" => Step::Sleep(number(text, arg)?),
+        "hibernate" => Step::Hibernate(number(text, arg)?),
+        "thaw" if arg.is_empty() => Step::Thaw,
+        "cgroup" if !arg.is_empty() => Step::Cgroup(arg.into()),
+        "remove-cgroup" if arg.is_empty() => Step::RemoveCgroup,
+        "set" => match arg.split_once('=') {
+            Some((file, value)) if !file.is_empty() => Step::Set(file.into(), value.to_owned()),
+            _ => return Err(StepError(format!("'{text}' is not like set:FILE=VALUE"))),
+        },
         "mark" if !arg.is_empty() => Step::Mark(arg.into()),
         "wait" if !arg.is_empty() => Step::Wait(arg.into()),
         "fork" if arg.is_empty() => Step::Fork,
         "truth" if arg.is_empty() => Step::Truth,
         _ => {
             return Err(StepError(format!(
-                "'{text}' is no step; there are pageout, touch-read, touch-write, free (with pages: all, 5, 0-255, \
-                 0-255/2, 1-2+7-9), random:N, reclaim:N, sleep:MS, mark:FILE, wait:FILE, fork, truth"
+                "'{text}' is no step; there are pageout, touch-read, touch-write, fill, free (with pages: all, 5, \
+                 0-255, 0-255/2, 1-2+7-9), random:N, reclaim:N, sleep:MS, mark:FILE, wait:FILE, set:FILE=VALUE, \
+                 hibernate:N, thaw, cgroup:FOLDER, remove-cgroup, fork, truth"
             )));
         }
     })
@@ -143,6 +165,15 @@ mod tests {
         assert_eq!(steps.len(), 8);
         assert_eq!(steps[4..], [Step::Random(9), Step::Sleep(10), Step::Fork, Step::Truth]);
         assert_eq!(parse("mark:/a,wait:/b"), Ok(vec![Step::Mark("/a".into()), Step::Wait("/b".into())]));
+        assert_eq!(
+            parse("set:/sys/a=+1-2,hibernate:4,thaw,remove-cgroup"),
+            Ok(vec![
+                Step::Set("/sys/a".into(), "+1-2".into()),
+                Step::Hibernate(4),
+                Step::Thaw,
+                Step::RemoveCgroup
+            ])
+        );
         assert_eq!(parse(""), Ok(vec![]));
     }
 
@@ -176,6 +207,8 @@ mod tests {
             "random:-1",
             "mark",
             "wait:",
+            "set:x",
+            "thaw:2",
         ] {
             let err = parse(bad).unwrap_err().to_string();
             assert!(err.contains(bad), "{bad}: {err}");

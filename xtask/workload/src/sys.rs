@@ -146,13 +146,16 @@ pub(crate) fn fork_sleeper() -> Result<i32> {
 /// `SWAP_FLAG_PREFER` and `SWAP_FLAG_PRIO_MASK` of include/uapi (linux/swap.h), which libc does not name.
 const SWAP_FLAG_PREFER: i32 = 0x8000;
 const SWAP_FLAG_PRIO_MASK: i32 = 0x7fff;
+/// `SWAP_FLAG_DISCARD | SWAP_FLAG_DISCARD_PAGES`: freed clusters, not the whole device at once.
+const SWAP_FLAG_DISCARD_PAGES: i32 = 0x10000 | 0x40000;
 
 /// swapon(2), with a priority if one is given.
-pub(crate) fn swapon(device: &Path, priority: Option<u16>) -> Result<()> {
+pub(crate) fn swapon(device: &Path, priority: Option<u16>, discard: bool) -> Result<()> {
     let device = CString::new(device.as_os_str().as_bytes())?;
     let prefer = priority.map_or(0, |p| SWAP_FLAG_PREFER | i32::from(p) & SWAP_FLAG_PRIO_MASK);
+    let flags = prefer | if discard { SWAP_FLAG_DISCARD_PAGES } else { 0 };
     // SAFETY: a path that ends in a zero byte and lives through the call; the kernel reads nothing else.
-    match unsafe { libc::swapon(device.as_ptr(), prefer) } {
+    match unsafe { libc::swapon(device.as_ptr(), flags) } {
         0 => Ok(()),
         _ => Err(Error::last_os_error()),
     }

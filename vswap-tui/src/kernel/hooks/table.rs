@@ -180,6 +180,10 @@ pub const SPECS: &[Spec] = &[
         "swap_write_end",
         &["swap_iocb *", "_"],
         BATCH,
+        // Devices that answer at once, like zram, are completed by the writer itself.
+        "__end_swap_bio_write",
+        &["bio *"],
+        BIO,
         "end_swap_bio_write",
         &["bio *"],
         BIO
@@ -284,6 +288,18 @@ pub const SPECS: &[Spec] = &[
     ),
     spec!(LoadEnter, Kprobe, false, "begin of a zswap load", "zswap_load", &["folio *"], &[]),
     spec!(SwapOffBegin, Kprobe, false, "begin of a swapoff", "shmem_unuse", &["unsigned int"], &[]),
+    spec!(
+        Hibernate,
+        Kretprobe,
+        false,
+        "slots of a hibernation image",
+        "swap_alloc_hibernation_slot",
+        &["_"],
+        &[],
+        "get_swap_page_of_type",
+        &["_"],
+        &[]
+    ),
     // What it starts from is a variable, not a function; see `plan_scan`.
     spec!(
         Scan,

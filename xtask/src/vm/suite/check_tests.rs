@@ -13,7 +13,7 @@ fn scenario(name: &str) -> Scenario {
 
 fn slot(off: u64, backend: &str, cached: bool) -> Slot {
     let backend = backend.into();
-    Slot { dev: 0, off, backend, phys: None, memcg: Some("/wl".into()), cached, confirmed: true }
+    Slot { dev: 0, off, backend, phys: None, memcg: Some("/wl".into()), cached, confirmed: true, order: 0 }
 }
 
 /// Three pages swapped out, one of them zero, and a fourth that was read back and kept its slot.
@@ -37,8 +37,27 @@ fn good() -> (Kernel, Vswap) {
         swap_current: BTreeMap::from([("/wl".to_owned(), 4 * 4096)]),
         virtual_used: None,
         stored_pages: Some(2),
-        ways: Ways::NEW,
+        zswapped: 2 * 4096,
+        zswap_bytes: 5000,
+        swapcached: 1,
+        invalidated: Some(4096),
+        ..Kernel::default()
     };
+    let hooks: Vec<serde_json::Value> = [
+        ("cache_add", 4491, 4491),
+        ("store_page", 0, 3000),
+        ("zswap_free", 2998, 2998),
+        ("writeout_enter", 0, 3900),
+        ("store_enter", 0, 3000),
+        ("read_enter", 0, 391),
+        ("load_enter", 0, 301),
+        ("write", 0, 0),
+        ("write_end", 0, 0),
+        ("alloc_enter", 0, 4100),
+    ]
+    .into_iter()
+    .map(|(hook, emitted, runs)| json!({"hook": hook, "emitted": emitted, "runs": runs}))
+    .collect();
     let vswap = Vswap {
         record_code: 0,
         slots: vec![
@@ -53,7 +72,9 @@ fn good() -> (Kernel, Vswap) {
             "backends": {"folio": 1, "zero": 1, "zswap": 2, "phys": 0},
             "devices": [{"dev": 0, "used": 4}], "findings": [],
             "totals": {"zswpout": 3000, "zswpin": 301, "zswpwb": 0, "pswpout": 0, "pswpin": 0, "swpout_zero": 900,
-                       "swpin_zero": 90},
+                       "swpin_zero": 90, "alloc": 4100, "free": 4096, "hibernate": 0, "alloc_fail": 0,
+                       "zswap_reject": 0, "writeout_reject": 0},
+            "cached": 1, "zswap_bytes": 5000, "hooks": hooks,
         }),
         check: json!({"allocations": 5, "agreed": 5, "misses": {}, "invariants": [{"name": "x", "broken": 0}],
                       "shadow": {"faults": []},
@@ -130,6 +151,68 @@ fn every_lie_is_found() {
 }
 
 #[test]
+fn every_equality_can_fail() {
+    type Lie = fn(&mut Kernel, &mut Vswap);
+    let lies: [(&str, Lie); 17] = [
+        ("1. ", |_, v| v.report["totals"]["alloc"] = json!(4101)),
+        ("2. ", |k, _| k.swapcached = 0),
+        ("4. ", |_, v| v.report["hooks"][3]["runs"] = json!(3899)),
+        ("5. ", |_, v| v.report["hooks"][1]["runs"] = json!(3001)),
+        ("6. pages charged", |_, v| v.report["hooks"][2]["runs"] = json!(2999)),
+        ("6. pages in zswap", |k, _| k.zswapped = 4096),
+        ("6. bytes in zswap", |k, _| k.zswap_bytes = 4999),
+        ("7. ", |_, v| v.report["totals"]["zswap_reject"] = json!(1)),
+        ("8. reads", |_, v| v.report["hooks"][5]["runs"] = json!(392)),
+        ("8. pages asked", |_, v| v.report["hooks"][6]["runs"] = json!(300)),
+        ("9. ", |_, v| v.report["hooks"][0]["emitted"] = json!(4492)),
+        ("9. ", |_, v| v.report["hooks"][0]["emitted"] = json!(4490)),
+        ("10. slots freed", |k, _| k.invalidated = None),
+        ("10. completions", |k, _| assert!(k.vmstat.insert("nrswpout".into(), 1).is_none())),
+        ("10. folios", |_, v| v.report["hooks"][7]["emitted"] = json!(1)),
+        ("fail in memory.swap.events", |k, _| k.swap_fails = 1),
+        ("counts no runs", |_, v| v.report["hooks"] = json!([])),
+    ];
+    for (words, lie) in lies {
+        let failures = after(lie);
+        assert!(failures.iter().any(|f| f.contains(words)), "'{words}' not in {failures:?}");
+    }
+}
+
+#[test]
+fn what_a_scenario_is_about_must_be_seen() {
+    let judged = |name: &str, lie: &dyn Fn(&mut Kernel, &mut Vswap)| {
+        let (mut kernel, mut vswap) = good();
+        lie(&mut kernel, &mut vswap);
+        check::trace(&scenario(name), &kernel, &vswap).join("\n")
+    };
+    assert!(judged("hibernation", &|_, _| ()).contains("slots of the image: 0, wanted 40"));
+    assert!(judged("cgroup-gone", &|_, _| ()).contains("/gone (deleted)"));
+    assert!(judged("discard", &|_, _| ()).contains("never told to discard"));
+    let discarded = |k: &mut Kernel, _: &mut Vswap| assert!(k.discarded.insert("n0".into(), 4096).is_none());
+    assert!(judged("discard", &discarded).contains("sectors of discarded clusters: 0, wanted 4096"));
+    assert!(judged("write-errors", &|_, _| ()).contains("no page was to be written"));
+    let written = |_: &mut Kernel, v: &mut Vswap| v.slots[2] = slot(1100, "phys", false);
+    let known = |k: &mut Kernel, v: &mut Vswap| {
+        written(k, v);
+        k.truth.insert((0, 1100), "rand".into());
+    };
+    assert!(judged("write-errors", &known).contains("1 slots whose write failed"));
+    assert!(judged("swap-full", &|_, _| ()).contains("0 folios found no slot"));
+    assert!(judged("zswap-full", &|_, _| ()).contains("did not reach its limit"));
+    assert!(judged("orders", &|_, _| ()).contains("no slot is of order 9"));
+    // An image has no owner, and its slots are on the device.
+    let image = |owner: &'static str| {
+        judged("hibernation", &|k, v| {
+            k.truth.insert((0, 3), "hibernation".into());
+            v.slots[2].backend = "phys".into();
+            v.slots[2].memcg = Some(owner.into());
+        })
+    };
+    assert!(image("/wl").contains("slots of an image have an owner"));
+    assert!(!image("#0").contains("have an owner") && !image("#0").contains("kind hibernation"));
+}
+
+#[test]
 fn loss_and_damage_must_be_admitted() {
     let (kernel, mut vswap) = good();
     let lossy = scenario("small-ring");
@@ -159,6 +242,8 @@ fn idle_slots_are_told_where_slots_wait_and_only_there() {
             k.swap_current.insert("/wl".into(), charged * 4096);
             v.slots[2].backend = "phys".into();
             k.stored_pages = Some(1);
+            k.zswapped = 4096;
+            v.report["hooks"][2]["runs"] = json!(2999);
             v.report["backends"] = json!({"folio": 1, "zero": 1, "zswap": 1, "phys": 1});
             v.report["devices"][0]["idle"] = json!(n);
         })

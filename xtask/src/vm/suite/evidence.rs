@@ -22,6 +22,7 @@ pub(crate) struct Slot {
     pub(crate) memcg: Option<String>,
     pub(crate) cached: bool,
     pub(crate) confirmed: bool,
+    pub(crate) order: u8,
 }
 
 /// A physical slot behind a virtual one.
@@ -51,6 +52,15 @@ pub(crate) struct Summary {
     pub(crate) shared_away: BTreeMap<String, u64>,
 }
 
+/// Large folios of one size.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct BySize {
+    /// Written to the device.
+    pub(crate) swpout: u64,
+    /// Stored in zswap.
+    pub(crate) zswpout: u64,
+}
+
 /// What the workload and the kernel say.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Kernel {
@@ -68,6 +78,22 @@ pub(crate) struct Kernel {
     pub(crate) virtual_used: Option<u64>,
     /// zswap's stored_pages; `None` without its debugfs folder.
     pub(crate) stored_pages: Option<u64>,
+    /// `nr_swapcached` at the end.
+    pub(crate) swapcached: u64,
+    /// Folios that found no slot, all cgroups (`fail` of memory.swap.events).
+    pub(crate) swap_fails: u64,
+    /// Bytes of pages in zswap before and after compression, all cgroups (memory.stat).
+    pub(crate) zswapped: u64,
+    /// See `zswapped`.
+    pub(crate) zswap_bytes: u64,
+    /// How often zswap's pool was found at its limit.
+    pub(crate) pool_limit_hit: u64,
+    /// Calls of `zswap_invalidate`, if they could be counted.
+    pub(crate) invalidated: Option<u64>,
+    /// Sectors discarded, by block device.
+    pub(crate) discarded: BTreeMap<String, u64>,
+    /// Large folios swapped out, by size in KiB.
+    pub(crate) by_size: BTreeMap<u64, BySize>,
     /// What it does in its own way.
     pub(crate) ways: Ways,
 }
@@ -100,8 +126,29 @@ impl Kernel {
         if end != kernel.used {
             bail!("the kernel was not at rest: /proc/swaps said {:?}, then {end:?}", kernel.used);
         }
-        kernel.vmstat = delta(&text(&dir.join("before/vmstat"))?, &text(&after.join("vmstat"))?)?;
+        let before = dir.join("before");
+        let stat = text(&after.join("memory.stat"))?;
+        (kernel.zswapped, kernel.zswap_bytes) = (field(&stat, "zswapped"), field(&stat, "zswap"));
+        let vmstat = text(&after.join("vmstat"))?;
+        kernel.swapcached = field(&vmstat, "nr_swapcached");
+        kernel.vmstat = delta(&text(&before.join("vmstat"))?, &vmstat)?;
+        kernel.pool_limit_hit =
+            risen(&before, &after, "zswap.pool_limit_hit", |text| text.trim().parse().ok());
+        // "oracle-event hits misses"
+        let calls =
+            |text: &str| text.split_whitespace().skip(1).map(|n| n.parse::<u64>().ok()).sum::<Option<u64>>();
+        if after.join("invalidate").is_file() {
+            kernel.invalidated = Some(risen(&before, &after, "invalidate", calls));
+        }
+        kernel.sizes(&before, &after)?;
+        let disks = |dir: &Path| text(&dir.join("disks")).map(|text| discards(&text));
+        let earlier = disks(&before)?;
+        let more = |(name, n): (String, u64)| (earlier.get(&name).map_or(n, |m| n.saturating_sub(*m)), name);
+        kernel.discarded = disks(&after)?.into_iter().map(more).map(|(n, name)| (name, n)).collect();
         for file in files(&after)? {
+            if file.ends_with(".swap.events") {
+                kernel.swap_fails += field(&text(&after.join(&file))?, "fail");
+            }
             if let Some(name) = file.strip_suffix(".swap.current") {
                 let bytes = text(&after.join(&file))?.trim().parse().with_context(|| file.clone())?;
                 kernel.swap_current.insert(format!("/{name}"), bytes);
@@ -130,6 +177,55 @@ impl Kernel {
         let first = usize::from(self.ways.virtual_swap);
         self.used.iter().enumerate().map(move |(i, device)| (i + first, device))
     }
+
+    /// Counters of large folios; kernels before 6.13 have no zswpout.
+    fn sizes(&mut self, before: &Path, after: &Path) -> Result<()> {
+        for file in files(after)? {
+            let kib = file.strip_prefix("hugepages-").and_then(|name| name.strip_suffix("kB.stats"));
+            let Some(kib) = kib.and_then(|kib| kib.parse().ok()) else { continue };
+            let of = |what: &str| {
+                let line = |text: &str| {
+                    let of = text.lines().find_map(|l| l.strip_prefix(what)?.strip_prefix(':'));
+                    of.and_then(|n| n.trim().parse().ok())
+                };
+                risen(before, after, &file, line)
+            };
+            self.by_size.insert(kib, BySize { swpout: of("swpout"), zswpout: of("zswpout") });
+        }
+        Ok(())
+    }
+
+    /// Pages in zswap.
+    pub(crate) fn stored(&self) -> u64 {
+        self.stored_pages.unwrap_or(0)
+    }
+
+    /// Slots of a hibernation image.
+    pub(crate) fn image(&self) -> u64 {
+        self.truth.values().filter(|kind| *kind == "hibernation").count() as u64
+    }
+}
+
+/// The number behind `name` in lines of `name number`; 0 without such a line.
+fn field(text: &str, name: &str) -> u64 {
+    let of = |line: &str| line.strip_prefix(name)?.strip_prefix(' ')?.trim().parse().ok();
+    text.lines().find_map(of).unwrap_or(0)
+}
+
+/// By how much a counter in this file rose; one that was not there before began at 0.
+fn risen(before: &Path, after: &Path, file: &str, read: impl Fn(&str) -> Option<u64>) -> u64 {
+    let of = |dir: &Path| fs::read_to_string(dir.join(file)).ok().and_then(|text| read(&text)).unwrap_or(0);
+    of(after).saturating_sub(of(before))
+}
+
+/// Sectors discarded by device, from lines of `/sys/block/NAME/stat` and what is in it: the 14th number.
+fn discards(text: &str) -> BTreeMap<String, u64> {
+    let line = |line: &str| {
+        let mut words = line.split_whitespace();
+        let name = words.next()?.strip_prefix("/sys/block/")?.strip_suffix("/stat")?.to_owned();
+        Some((name, words.nth(13)?.parse().ok()?))
+    };
+    text.lines().filter_map(line).collect()
 }
 
 /// The scenario was left out on this kernel.

@@ -1,15 +1,19 @@
 //! Every equality between the trace and the kernel's own numbers. Each failure is a sentence with both sides.
 
+mod equalities;
 mod model;
 mod numbers;
 mod slots;
+mod special;
 mod virtual_swap;
 
 use super::evidence::{Kernel, Vswap};
 use super::scenario::{End, Scenario};
+use equalities::equalities;
 use model::{designs, faultless, history, model, warm};
 use numbers::{compared, counters, devices, numbers, tables};
 use slots::{backends, confirmed_only, slot_set};
+use special::special;
 use virtual_swap::virtual_slots;
 
 /// Examples in a message: enough to look at, not a flood.
@@ -53,6 +57,10 @@ pub(crate) fn trace(scenario: &Scenario, kernel: &Kernel, vswap: &Vswap) -> Vec<
         End::Clean => {
             whole(scenario, kernel, vswap, &mut bad);
             counters(kernel, vswap, &mut bad);
+            if kernel.virtual_used.is_none() {
+                equalities(scenario, kernel, vswap, &mut bad);
+            }
+            special(scenario, kernel, vswap, &mut bad);
             history(vswap, &mut bad);
             if kernel.ways.model {
                 model(vswap, &mut bad);
@@ -129,7 +137,7 @@ fn whole(scenario: &Scenario, kernel: &Kernel, vswap: &Vswap, bad: &mut Checks) 
     bad.number("unconfirmed", vswap.number("/unconfirmed"), 0);
     slot_set(kernel, vswap, bad);
     backends(scenario, kernel, vswap, bad);
-    numbers(kernel, vswap, bad);
+    numbers(scenario, kernel, vswap, bad);
     if let Some(used) = kernel.virtual_used {
         virtual_slots(kernel, vswap, used, bad);
     }

@@ -72,7 +72,8 @@ pub(super) fn faultless(vswap: &Vswap, bad: &mut Checks) {
 
 /// Without a virtual layer the what-if needs what the kernel really uses, forced to its slots or by its own choice.
 pub(super) fn designs(kernel: &Kernel, vswap: &Vswap, bad: &mut Checks) {
-    let used: u64 = kernel.used.iter().map(|(_, pages)| pages).sum();
+    // Slots of a hibernation image are no pages: designs leave them out.
+    let used: u64 = kernel.used.iter().map(|(_, pages)| pages).sum::<u64>() - kernel.image();
     let models = vswap.check.pointer("/models").and_then(serde_json::Value::as_array);
     let number = |model: &serde_json::Value, key: &str| model.get(key).and_then(serde_json::Value::as_u64);
     let (Some(recorded), Some(own)) = (models.and_then(|m| m.first()), models.and_then(|m| m.get(1))) else {

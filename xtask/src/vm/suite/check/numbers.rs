@@ -1,14 +1,15 @@
 //! Sums, against the counters that the kernel keeps.
 
-use super::Checks;
 use super::virtual_swap::{charged, uses};
-use crate::vm::suite::evidence::{Kernel, Vswap};
+use super::{Checks, some};
+use crate::vm::suite::evidence::{Kernel, Slot, Vswap};
+use crate::vm::suite::scenario::{Scenario, Special};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Counters that `totals` of the report and vmstat have under the same name.
 const TOTALS: [&str; 7] = ["zswpout", "zswpin", "zswpwb", "pswpout", "pswpin", "swpout_zero", "swpin_zero"];
 
-pub(super) fn numbers(kernel: &Kernel, vswap: &Vswap, bad: &mut Checks) {
+pub(super) fn numbers(scenario: &Scenario, kernel: &Kernel, vswap: &Vswap, bad: &mut Checks) {
     let in_zswap = vswap.slots.iter().filter(|s| s.backend == "zswap").count() as u64;
     match kernel.stored_pages {
         Some(stored) => bad.that(in_zswap == stored, || {
@@ -25,11 +26,20 @@ pub(super) fn numbers(kernel: &Kernel, vswap: &Vswap, bad: &mut Checks) {
         });
     }
     let mut by_memcg: BTreeMap<&str, u64> = BTreeMap::new();
-    for slot in vswap.slots.iter().filter(|slot| charged(kernel, slot)) {
+    let image =
+        |slot: &&Slot| kernel.truth.get(&(slot.dev, slot.off)).is_some_and(|kind| kind == "hibernation");
+    let owned: Vec<&Slot> =
+        vswap.slots.iter().filter(image).filter(|s| s.memcg.as_deref() != Some("#0")).collect();
+    bad.that(owned.is_empty(), || format!("slots of an image have an owner: {}", some(&owned)));
+    for slot in vswap.slots.iter().filter(|slot| !image(slot) && charged(kernel, slot)) {
         *by_memcg.entry(slot.memcg.as_deref().unwrap_or("(none)")).or_default() += 1;
     }
     for (path, bytes) in &kernel.swap_current {
-        let listed = by_memcg.get(path.as_str()).copied().unwrap_or(0);
+        // A cgroup is charged for those below it, removed ones too.
+        let below = |owner: &str| {
+            owner.strip_prefix(path.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let listed: u64 = by_memcg.iter().filter(|(owner, _)| below(owner)).map(|(_, slots)| slots).sum();
         // A slot that waits stays charged if somebody gave it up, and is not charged if nobody had it yet.
         let idle: u64 = kernel.devices().map(|(dev, _)| idle(kernel, vswap, dev, bad)).sum();
         let pages = bytes / 4096;
@@ -37,8 +47,12 @@ pub(super) fn numbers(kernel: &Kernel, vswap: &Vswap, bad: &mut Checks) {
             format!("{listed} slots of {path} are listed and {idle} idle, its memory.swap.current is {pages} pages")
         });
     }
-    let strangers: BTreeSet<&&str> =
-        by_memcg.keys().filter(|path| !kernel.swap_current.contains_key(**path)).collect();
+    let removed = match scenario.special {
+        Special::Removed(paths) => paths,
+        _ => &[],
+    };
+    let known = |path: &str| kernel.swap_current.contains_key(path) || removed.contains(&path);
+    let strangers: BTreeSet<&&str> = by_memcg.keys().filter(|path| !known(path)).collect();
     bad.that(strangers.is_empty(), || format!("slots of cgroups that charge no swap: {strangers:?}"));
 }
 

@@ -49,6 +49,7 @@ fn demanded(backing: Backing, ways: Ways, kind: &str, slot: &Slot) -> bool {
     }
     match (kind, backing) {
         ("zero", _) => slot.backend == "zero",
+        ("hibernation", _) => slot.backend == "phys",
         // The workload's own memory; locked, so hardly any.
         ("other", _) => slot.backend != "none",
         ("rand", Backing::Zswap) if ways.zswap_refuses => slot.backend == "phys",

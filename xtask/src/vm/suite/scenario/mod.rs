@@ -3,6 +3,7 @@
 mod alone;
 mod corners;
 mod late;
+mod life;
 mod own;
 mod parallel;
 
@@ -40,6 +41,27 @@ pub(crate) enum End {
     Late,
 }
 
+/// What a scenario is about beside its backing, with what must be seen of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Special {
+    /// Nothing more.
+    None,
+    /// So many slots belong to a hibernation image at the end.
+    Image(u64),
+    /// Owners that were removed and still have slots.
+    Removed(&'static [&'static str]),
+    /// Freed clusters are discarded on this block device, and the device counts what is discarded.
+    Discard(&'static str),
+    /// Writes to these slots fail, ends included.
+    BadSlots(u64, u64),
+    /// At least so many folios find no slot.
+    Refused(u64),
+    /// zswap's pool reaches its limit.
+    PoolLimit,
+    /// Folios of every order from 2 to 9, once each: the kernel counts them by size.
+    Orders,
+}
+
 /// One load with one trace.
 #[derive(Clone, Debug)]
 pub(crate) struct Scenario {
@@ -49,7 +71,7 @@ pub(crate) struct Scenario {
     pub(crate) backing: Backing,
     /// Shell commands before anything else of the scenario, and those that take them back.
     pub(crate) machine: (&'static str, &'static str),
-    /// Swap devices in the order in which they are switched on: path, and priority if not the default.
+    /// Swap devices in the order in which they are switched on: path, and priority if not the default, or `discard`.
     pub(crate) devices: &'static [(&'static str, &'static str)],
     /// Options of `vswap record`.
     pub(crate) record_args: &'static str,
@@ -64,6 +86,8 @@ pub(crate) struct Scenario {
     pub(crate) large: bool,
     /// zswap refuses half of what is here for it: its counters need to move half as much.
     pub(crate) zswap_takes_half: bool,
+    /// What is special about it.
+    pub(crate) special: Special,
 }
 
 /// A boot with scenarios one after the other.
@@ -109,13 +133,14 @@ const CLEAN: Scenario = Scenario {
     at_least: &[],
     large: false,
     zswap_takes_half: false,
+    special: Special::None,
 };
 
 const LATE: Scenario = Scenario { end: End::Late, record_args: "--verify", ..CLEAN };
 
 /// The full suite, for kernels that the tracer knows.
 pub(crate) fn full() -> Vec<Boot> {
-    [alone::boots(), late::boots(), corners::boots(), parallel::boots(), own::boots()].concat()
+    [alone::boots(), late::boots(), corners::boots(), life::boots(), parallel::boots(), own::boots()].concat()
 }
 
 /// The script of a boot: the functions, then a call for each scenario, then its own.

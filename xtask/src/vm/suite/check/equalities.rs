@@ -1,0 +1,107 @@
+//! What must be equal whatever the load: sums of events, calls of the hooked functions (the kernel counts the runs of
+//! our programs) and the kernel's counters. By the numbers in the messages:
+//!
+//! 1. slots in use: allocated - freed
+//! 2. `nr_swapcached`: slots with a folio
+//! 3. `memory.swap.current`: slots of the cgroup and those below it (see `numbers`)
+//! 4. writeouts: zswap stores + zero folios + folios given up inside
+//! 5. `zswpout`: pages charged to zswap
+//! 6. `stored_pages`: pages charged to zswap - entries freed
+//! 7. `pswpout`: pages written back + pages zswap refused
+//! 8. reads: zero pages + pages asked of zswap; those asked: loaded + read from the device
+//! 9. entries into the swap cache: allocations + reads + pages zswap writes back
+//! 10. `zswap_invalidate`: slots freed; batches written: their completions
+//! 11. is of virtual swap
+
+use super::Checks;
+use crate::vm::suite::evidence::{Kernel, Vswap};
+use crate::vm::suite::scenario::Scenario;
+use serde_json::Value;
+
+pub(super) fn equalities(scenario: &Scenario, kernel: &Kernel, vswap: &Vswap, bad: &mut Checks) {
+    let total = |name: &str| vswap.number(&format!("/totals/{name}")).unwrap_or(0);
+    let risen = |name: &str| kernel.vmstat.get(name).copied().unwrap_or(0);
+    let hook = |name: &str, what: &str| of_hook(vswap, name, what);
+    let runs = |name: &str| hook(name, "runs");
+    bad.that(runs("alloc_enter") > 0, || "the kernel counts no runs of programs".to_owned());
+
+    let listed = vswap.slots.len() as u64;
+    let in_use = (total("alloc") + total("hibernate")).checked_sub(total("free"));
+    bad.number("1. slots allocated less slots freed, against those listed", in_use, listed);
+    bad.number("2. slots with a folio, against nr_swapcached", vswap.number("/cached"), kernel.swapcached);
+
+    let stored = runs("store_page").checked_sub(runs("zswap_free"));
+    bad.number("6. pages charged to zswap less entries freed, against stored_pages", stored, kernel.stored());
+    bad.number("6. pages in zswap, against zswapped of the cgroups", stored, kernel.zswapped / 4096);
+    bad.number(
+        "6. bytes in zswap, against zswap of the cgroups",
+        vswap.number("/zswap_bytes"),
+        kernel.zswap_bytes,
+    );
+    let written = (total("zswpwb") + total("zswap_reject")).checked_sub(total("writeout_reject"));
+    bad.number("7. pages written back or refused by zswap, against pswpout", written, risen("pswpout"));
+    if !kernel.ways.zswap_refuses {
+        bad.number("10. slots freed, against calls of zswap_invalidate", kernel.invalidated, total("free"));
+    }
+    if let Some(batches) = kernel.vmstat.get("nrswpout") {
+        bad.number("10. completions of batches, against nrswpout", Some(runs("write_end")), *batches);
+    }
+    bad.number(
+        "10. folios whose write was completed, against those written",
+        Some(hook("write_end", "emitted")),
+        hook("write", "emitted"),
+    );
+    let failed: u64 = kernel.swap_fails;
+    bad.number(
+        "folios without a slot, against fail in memory.swap.events",
+        Some(total("alloc_fail")),
+        failed,
+    );
+    if scenario.large {
+        // What is counted in folios on one side and in pages on the other.
+        return;
+    }
+    let inside = runs("writeout_enter").checked_sub(runs("store_enter") + risen("swpout_zero"));
+    bad.that(inside.is_some_and(|given_up| given_up <= total("free")), || {
+        format!(
+            "4. {} writeouts, {} zswap stores and {} zero pages: {inside:?} given up inside of {} freed",
+            runs("writeout_enter"),
+            runs("store_enter"),
+            risen("swpout_zero"),
+            total("free")
+        )
+    });
+    bad.number("5. pages charged to zswap, against zswpout", Some(runs("store_page")), risen("zswpout"));
+    bad.number(
+        "8. reads, against zero pages and those asked of zswap",
+        Some(runs("read_enter")),
+        risen("swpin_zero") + runs("load_enter"),
+    );
+    bad.number(
+        "8. pages asked of zswap, against those loaded and those read",
+        Some(runs("load_enter")),
+        risen("zswpin") + risen("pswpin"),
+    );
+    let skips_cache =
+        kernel.ways.zswap_refuses && scenario.devices.iter().any(|(path, _)| path.contains("zram"));
+    if !skips_cache {
+        let attempts = hook("cache_add", "emitted").checked_sub(total("alloc") + runs("read_enter"));
+        let least = risen("zswpwb");
+        // An entry that somebody else takes first is given up.
+        bad.that(attempts.is_some_and(|n| n >= least && (least > 0 || n == 0)), || {
+            format!(
+                "9. {} entries into the cache, {} slots allocated, {} reads: {attempts:?} left for {least} written back",
+                hook("cache_add", "emitted"),
+                total("alloc"),
+                runs("read_enter")
+            )
+        });
+    }
+}
+
+/// A counter of a hook in the report.
+fn of_hook(vswap: &Vswap, hook: &str, what: &str) -> u64 {
+    let hooks = vswap.report.pointer("/hooks").and_then(Value::as_array);
+    let found = hooks.into_iter().flatten().find(|h| h.get("hook").and_then(Value::as_str) == Some(hook));
+    found.and_then(|h| h.get(what)).and_then(Value::as_u64).unwrap_or(0)
+}
