@@ -100,9 +100,9 @@ pub enum Rung {
 /// How a dashboard runs without a terminal.
 #[derive(Args, Debug, Clone, PartialEq, Eq)]
 pub struct ViewArgs {
-    /// Time between two frames
-    #[arg(short, long, default_value = "250ms", value_parser = humantime::parse_duration)]
-    pub interval: Duration,
+    /// Time between two frames [default: 250ms, or what the configuration says]
+    #[arg(short, long, value_parser = humantime::parse_duration)]
+    pub interval: Option<Duration>,
     /// No screen: run, then print a summary
     #[arg(long)]
     pub headless: bool,
@@ -112,6 +112,12 @@ pub struct ViewArgs {
     /// The summary as JSON on stdout; no screen
     #[arg(long)]
     pub json: bool,
+    /// Configuration of the dashboard [default: vswap/config.toml in XDG_CONFIG_HOME or ~/.config]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print the configuration that holds, as TOML, and end
+    #[arg(long)]
+    pub print_config: bool,
     /// Serve the state as OpenMetrics meanwhile, for Prometheus: a port on the loopback address, or ADDRESS:PORT
     #[arg(long, value_name = "PORT", requires = "headless", value_parser = parse_address)]
     pub openmetrics: Option<SocketAddr>,
@@ -159,7 +165,7 @@ pub struct LiveArgs {
     /// Do not read the kernel's tables at the start: slots in use before show up when something happens to them
     #[arg(long)]
     pub no_scan: bool,
-    /// Run the reference model beside the kernel: agreement and divergences in the allocator view (key 3). Traces
+    /// Run the reference model beside the kernel: agreement and divergences in the allocator view (key 7). Traces
     /// two to three records more a page
     #[arg(long)]
     pub check: bool,
@@ -535,6 +541,6 @@ mod tests {
     fn no_subcommand_means_live() {
         let cli = Cli::try_parse_from(["vswap", "--interval", "1s"]).unwrap();
         assert!(cli.command.is_none());
-        assert_eq!(cli.live.view.interval, Duration::from_secs(1));
+        assert_eq!(cli.live.view.interval, Some(Duration::from_secs(1)));
     }
 }

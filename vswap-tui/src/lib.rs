@@ -16,6 +16,7 @@ pub mod check;
 pub mod cli;
 pub mod collector;
 pub mod commands;
+pub mod config;
 pub mod decode;
 pub mod exit;
 pub mod export;

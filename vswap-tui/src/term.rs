@@ -5,6 +5,7 @@
 //! SIGCONT. Only SIGKILL leaves it (`reset` helps then).
 
 use crossterm::cursor::{Hide, Show};
+use crossterm::event::{DisableMouseCapture, EnableMouseCapture};
 use crossterm::execute;
 use crossterm::terminal::{
     Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
@@ -20,6 +21,14 @@ use std::sync::{Arc, Once};
 
 /// The dashboard has the terminal. Global because a panic hook has nothing else to look at.
 static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// The mouse is wanted; it is taken and given back with the terminal.
+static MOUSE: AtomicBool = AtomicBool::new(false);
+
+/// From the next time on the mouse is taken with the terminal.
+pub fn use_mouse() {
+    MOUSE.store(true, Ordering::SeqCst);
+}
 
 /// Why there can be no dashboard here; `None` if there can.
 pub fn obstacle(var: impl Fn(&str) -> Option<String>) -> Option<String> {
@@ -137,6 +146,10 @@ fn terminal() -> io::Result<Terminal<CrosstermBackend<BufWriter<Stdout>>>> {
 fn take() -> io::Result<()> {
     TAKEN.store(true, Ordering::SeqCst);
     let taken = enable_raw_mode().and_then(|()| execute!(io::stdout(), EnterAlternateScreen, Hide));
+    let taken = taken.and_then(|()| match MOUSE.load(Ordering::SeqCst) {
+        true => execute!(io::stdout(), EnableMouseCapture),
+        false => Ok(()),
+    });
     if taken.is_err() {
         give_back();
     }
@@ -147,6 +160,9 @@ fn take() -> io::Result<()> {
 /// restoring, and this runs where nobody could handle them.
 fn give_back() {
     if TAKEN.swap(false, Ordering::SeqCst) {
+        if MOUSE.load(Ordering::SeqCst) {
+            let _ = execute!(io::stdout(), DisableMouseCapture);
+        }
         let _ = execute!(io::stdout(), LeaveAlternateScreen, Show);
         let _ = disable_raw_mode();
     }

@@ -19,7 +19,7 @@ use vswap_tui::app::message::{Action, Control, Effect, Step};
 use vswap_tui::app::{App, Message, Origin, Paint, View, update};
 use vswap_tui::check::{Agreement, BesideView, Cause, Compared, CpuCaches, Divergence, Invariant};
 use vswap_tui::cli::Speed;
-use vswap_tui::meta::Header;
+use vswap_tui::meta::{CgroupUse, Header};
 use vswap_tui::snapshot::{DeviceView, Fault, Finding, Losses, ScanView, Snapshot, VerifyView};
 use vswap_tui::ui;
 use vswap_tui::whatif::Row;
@@ -393,4 +393,62 @@ fn allocator_without_a_model_says_why_and_shows_faults_and_lists() {
     line_with(&frame, &["no model", "start with `vswap live --check`"]);
     line_with(&frame, &["FAULT", "two owners of one slot: 2, first cache_add of 1:77"]);
     line_with(&frame, &["free", "1,366"]);
+}
+
+/// A machine at the bounds: 64 M slots in 131,072 clusters, a thousand cgroups with long paths.
+fn huge() -> Snapshot {
+    let mut snapshot = busy(1000);
+    let cell = snapshot.devices[0].clusters[3];
+    let device = &mut snapshot.devices[0];
+    device.clusters = Arc::new(vec![cell; 131_072]);
+    device.pages = 64 << 20;
+    device.used = 60 << 20;
+    device.aligned = [4 << 20, 1 << 20, 1 << 18, 1 << 16, 4711, 1 << 12, 1 << 9, 64, 3, 0];
+    for (i, m) in snapshot.memcgs.iter_mut().enumerate() {
+        m.path = format!("/kubepods.slice/{}/コンテナ-{i}", "burstable-".repeat(20)).into();
+        m.usage = Some(CgroupUse { swap: Some(990 * 4096), ..CgroupUse::default() });
+        m.charged_then = 990;
+    }
+    snapshot
+}
+
+#[test]
+fn every_view_at_both_sizes_shows_empty_small_huge_and_lossy() {
+    let losses = Losses { lost: 5, gaps: 1, ..Losses::default() };
+    let lossy = Snapshot { losses, unconfirmed: 99, ..busy(3) };
+    for (name, snapshot) in
+        [("empty", Snapshot::default()), ("small", busy(3)), ("huge", huge()), ("lossy", lossy)]
+    {
+        for (width, height) in [(80, 24), (200, 60)] {
+            let mut dashboard = app(snapshot.clone(), width, height);
+            for view in View::ALL {
+                update(&mut dashboard, Message::Do(Action::Show(view)));
+                let text = screen(&dashboard, MONO);
+                let header = text.lines().next().unwrap();
+                assert!(header.contains(view.name()), "{name} {view:?} {width}: {header}");
+                assert_eq!(header.contains("LOST 5"), name == "lossy", "{name} {view:?}");
+                // Whatever the data, a view says something besides header and footer.
+                let said =
+                    text.lines().skip(1).take(usize::from(height) - 2).filter(|l| !l.trim().is_empty());
+                assert!(said.count() >= 2, "{name} {view:?} {width}:\n{text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_screens_of_a_huge_machine_answer_the_questions() {
+    let mut dashboard = app(huge(), 80, 24);
+    update(&mut dashboard, Message::Do(Action::Show(View::Clusters)));
+    line_with(&lines(&dashboard, MONO), &["131,072 clusters"]);
+    line_with(&lines(&dashboard, MONO), &["fits by order, at most", "4:4,711", "9:0"]);
+    update(&mut dashboard, Message::Do(Action::Show(View::Cgroups)));
+    line_with(&lines(&dashboard, MONO), &["1000 cgroups with slots, tree with sums, by slots"]);
+    update(&mut dashboard, Message::Do(Action::Tree));
+    update(&mut dashboard, Message::Do(Action::Move(Step::Last)));
+    let frame = lines(&dashboard, MONO);
+    line_with(&frame, &["コ", "-999"]);
+    line_with(&frame, &["charge audit", "the same", "3.87 MiB"]);
+    update(&mut dashboard, Message::Do(Action::Show(View::Latency)));
+    line_with(&lines(&dashboard, MONO), &["in phys", "777", "81.0 us", "4.56 ms", "1.2 s"]);
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 /// Options of `bench`.
 #[derive(clap::Args)]
 pub(crate) struct BenchArgs {
-    /// Only benchmarks whose name contains this
+    /// Only benchmarks whose name contains this; `idle`: what an open dashboard takes, beside btop
     filter: Vec<String>,
 }
 
@@ -15,9 +15,14 @@ pub(crate) struct BenchArgs {
 pub(crate) fn run(args: &BenchArgs) -> Result<()> {
     println!("machine: {}", machine());
     println!("commit: {}", commit());
+    // `bench idle` is the dashboard alone, half a minute.
+    if args.filter.iter().any(|f| f == "idle") {
+        return crate::idle::run();
+    }
     let mut cmd = sh::cargo();
     cmd.args(["bench", "--package", "vswap-tui", "--benches", "--"]).args(&args.filter);
-    sh::run(&mut cmd)
+    sh::run(&mut cmd)?;
+    if args.filter.is_empty() { crate::idle::run() } else { Ok(()) }
 }
 
 /// CPU model and the number of CPUs we may use.

@@ -13,8 +13,10 @@
 mod bed;
 mod bench;
 mod build;
+mod captures;
 mod ci;
 mod fuzz;
+mod idle;
 mod live;
 mod setup;
 mod sh;
@@ -48,6 +50,8 @@ enum Command {
     Ci,
     /// Fuzz every parser, a minute each
     Fuzz(fuzz::FuzzArgs),
+    /// Draw the pictures in the README anew
+    Captures,
     /// Run the benchmarks; prints machine and commit beside the figures
     Bench(bench::BenchArgs),
 }
@@ -61,6 +65,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(&args).map(|()| 0),
         Command::Ci => ci::run().map(|()| 0),
         Command::Fuzz(args) => fuzz::run(&args).map(|()| 0),
+        Command::Captures => captures::run().map(|()| 0),
         Command::Bench(args) => bench::run(&args).map(|()| 0),
     };
     match result {

@@ -15,6 +15,9 @@ use crate::whatif::Design;
 /// # Errors
 /// What ends the command, with its exit code.
 pub fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
+    if args.view.print_config {
+        return view::print_config(&args.view);
+    }
     view::check_terminal(&args.view)?;
     // Without a screen and with an end nobody waits for time to pass: same seed and duration, same result.
     let (source, limit) = match args.view.duration {

@@ -20,6 +20,9 @@ use std::path::Path;
 /// # Errors
 /// What ends the command, with its exit code.
 pub fn run(args: &LiveArgs, debug_bpf: bool) -> anyhow::Result<Exit> {
+    if args.view.print_config {
+        return view::print_config(&args.view);
+    }
     let designs = whatif::designs(&args.designs)?;
     let model = args.check || !designs.is_empty();
     match if args.totals { Rung::Counters } else { args.rung } {

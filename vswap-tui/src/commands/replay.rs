@@ -18,6 +18,9 @@ use crate::whatif::Design;
 /// # Errors
 /// What ends the command, with its exit code.
 pub fn run(args: &ReplayArgs) -> anyhow::Result<Exit> {
+    if args.view.print_config {
+        return view::print_config(&args.view);
+    }
     let designs = whatif::designs(&args.designs)?;
     if args.check {
         return check::run(args, &designs);

@@ -2,15 +2,16 @@
 //! which slot. Counters in files need no privilege and no eBPF; tracepoints add cgroups, reclaim and requests.
 
 use super::drain::quiet_on_broken_pipe;
+use super::view::environment;
 use super::{demo, view};
 use crate::cli::{DemoArgs, ViewArgs, Workload};
+use crate::config::Config;
 use crate::exit::{Exit, ExitError};
 use crate::kernel::counters::GAUGES;
 use crate::runtime;
 use crate::term;
 use crate::totals::{LEFT_OUT, Sampler, View};
 use crate::tracer::{Tallies, drop_privileges};
-use crate::ui::theme::Theme;
 use anyhow::Context;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -60,9 +61,10 @@ pub(super) fn run(args: &ViewArgs, tallies: Option<Tallies>, why: String) -> any
     if sampler.is_empty() {
         return Err(ExitError::new(Exit::NotSupported, "neither /proc/vmstat nor /proc/swaps can be read"));
     }
-    let interval = args.interval.max(FASTEST);
+    let interval = args.interval.unwrap_or_default().max(FASTEST);
     let last = if screen {
-        let theme = Theme::from_env(|name| std::env::var(name).ok());
+        let config = Config::load(args.config.as_deref(), environment)?;
+        let theme = config.theme(environment)?;
         let left = runtime::totals::run(&mut sampler, interval, args.duration, theme)?;
         if left.demo {
             let view = ViewArgs { duration: None, ..args.clone() };

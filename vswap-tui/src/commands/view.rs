@@ -6,6 +6,7 @@ use crate::app::Origin;
 use crate::app::frame::Timeline;
 use crate::check::Beside;
 use crate::cli::ViewArgs;
+use crate::config::Config;
 use crate::exit::{Exit, ExitError};
 use crate::report::Report;
 use crate::runtime::Outcome;
@@ -15,14 +16,14 @@ use crate::runtime::headless::{self, Limit};
 use crate::runtime::pace::Pace;
 use crate::source::Source;
 use crate::term;
-use crate::ui::theme::Theme;
 use anyhow::Context;
+use std::io::Write as _;
 use std::time::Duration;
 
 /// Drawing more often than this only costs.
 const FASTEST: Duration = Duration::from_millis(20);
 
-fn environment(name: &str) -> Option<String> {
+pub(super) fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
@@ -35,6 +36,17 @@ pub(super) fn check_terminal(args: &ViewArgs) -> anyhow::Result<()> {
         Some(why) => Err(ExitError::new(Exit::Failure, why)),
         None => Ok(()),
     }
+}
+
+/// Prints the configuration that holds, for `--print-config`.
+///
+/// # Errors
+/// If it is wrong, or standard output cannot be written to.
+pub(super) fn print_config(args: &ViewArgs) -> anyhow::Result<Exit> {
+    let config = Config::load(args.config.as_deref(), environment)?;
+    let text = config.to_toml()?;
+    quiet_on_broken_pipe(std::io::stdout().write_all(text.as_bytes())).context("write to standard output")?;
+    Ok(Exit::Ok)
 }
 
 /// How a source is shown.
@@ -78,12 +90,14 @@ pub(super) fn run(source: Box<dyn Source>, show: Show, args: &ViewArgs) -> anyho
         }
         return Ok(exit(&outcome, show.judge));
     }
+    let config = Config::load(args.config.as_deref(), environment)?;
     let options = dashboard::Options {
         origin: show.origin,
-        interval: args.interval.max(FASTEST),
+        interval: args.interval.map_or_else(|| config.interval(), Ok)?.max(FASTEST),
         duration: args.duration,
         timeline: show.timeline,
-        theme: Theme::from_env(environment),
+        theme: config.theme(environment)?,
+        config,
     };
     let outcome = dashboard::run(source, show.beside, show.pace, options)?;
     tell(outcome.damage().as_deref(), outcome.missing());

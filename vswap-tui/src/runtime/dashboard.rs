@@ -4,6 +4,7 @@ use crate::app::frame::Timeline;
 use crate::app::message::Control;
 use crate::app::{App, Effect, Frame, Message, Origin, Playback, keymap, update};
 use crate::check::Beside;
+use crate::config::Config;
 use crate::runtime::Outcome;
 use crate::runtime::keyboard::{Keyboard, Ready};
 use crate::runtime::mailbox::Mailbox;
@@ -12,7 +13,7 @@ use crate::runtime::pump::{Advanced, Pump};
 use crate::runtime::save;
 use crate::snapshot::watch::Watch;
 use crate::source::Source;
-use crate::term::{Screen, Signals};
+use crate::term::{self, Screen, Signals};
 use crate::ui;
 use crate::ui::theme::Theme;
 use anyhow::{Context, anyhow};
@@ -43,6 +44,8 @@ pub struct Options {
     pub timeline: Option<Timeline>,
     /// Look.
     pub theme: Theme,
+    /// How it starts.
+    pub config: Config,
 }
 
 /// Shows `source` until the user leaves.
@@ -56,6 +59,9 @@ pub fn run(
     options: Options,
 ) -> anyhow::Result<Outcome> {
     let signals = Signals::install().context("install signal handlers")?;
+    if options.config.mouse {
+        term::use_mouse();
+    }
     let mut screen = Screen::enter().context("set up the terminal")?;
     let mailbox = Arc::new(Mailbox::new());
     // Keys come one at a time and the pump looks at least every tick; a full channel means it is gone or stuck.
@@ -70,6 +76,7 @@ pub fn run(
     };
     let deadline = options.duration.and_then(|d| Instant::now().checked_add(d));
     let mut app = App::new(options.origin, options.interval, options.timeline, screen.size()?);
+    options.config.begin(&mut app)?;
     // The keys of a replay hold from the start, not from the first frame on.
     app.frame.playback = pace.map(|p| Playback { paused: p.paused(), speed: p.speed(), seeking: false });
     let looped =

@@ -72,7 +72,14 @@ fn under_cursor(pen: &mut Pen<'_>, y: u16, theme: Theme, app: &App, device: &Dev
 /// How fragmented the device is: folios of each order that would still find an aligned run of free slots.
 fn aligned(pen: &mut Pen<'_>, mut y: u16, theme: Theme, device: &DeviceView) -> u16 {
     let sure = if device.aligned_exact { "" } else { ", at most" };
+    let texts: Vec<String> = device
+        .aligned
+        .iter()
+        .enumerate()
+        .map(|(order, n)| format!("{order}:{}", format::count_in(*n, 5)))
+        .collect();
     let mut x = 1;
+    let mut first = 0;
     if pen.height() > 14 {
         title(pen, y + 1, theme, &format!("Aligned free runs by order{sure}"), &[]);
         y += 2;
@@ -80,16 +87,19 @@ fn aligned(pen: &mut Pen<'_>, mut y: u16, theme: Theme, device: &DeviceView) -> 
         let head = format!("fits by order{sure}");
         pen.put(1, y, &head, theme.strong());
         x = width(&head) as u16 + 2;
+        // Order 0 is all free slots, which other lines tell too: low orders go first when there is no room.
+        let room = usize::from(pen.width().saturating_sub(x)) + 1;
+        let long = |from: usize| texts[from..].iter().map(|t| width(t) + 1).sum::<usize>();
+        first = (0..texts.len()).find(|from| long(*from) <= room).unwrap_or(0);
     }
-    for (order, n) in device.aligned.iter().enumerate() {
-        let text = format!("{order}:{}", format::count_in(*n, 6));
-        let long = width(&text) as u16 + 1;
+    for (order, (text, n)) in texts.iter().zip(device.aligned).enumerate().skip(first) {
+        let long = width(text) as u16 + 1;
         if x + long > pen.width() + 1 && pen.height() > 14 {
             x = 1;
             y += 1;
         }
         // None left is what a reader looks for.
-        pen.put(x, y, &text, if *n == 0 { theme.warn() } else { theme.order(order as u8) });
+        pen.put(x, y, text, if n == 0 { theme.warn() } else { theme.order(order as u8) });
         x += long;
     }
     y + 1
