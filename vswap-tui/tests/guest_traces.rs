@@ -56,6 +56,29 @@ fn linux_6_12_is_what_the_kernel_counted_slots_in_per_cpu_caches_included() {
 }
 
 #[test]
+fn virtual_swap_is_what_the_kernel_counted_on_both_devices() {
+    let name = "linux-vswap-rfc-v1-2cpu-limit.vswap";
+    let r = json(&["report", "--json"], name);
+    assert_eq!(r["layout"], "virtual-swap-rfc1");
+    assert_eq!((number(&r, "/lost"), number(&r, "/unconfirmed")), (0, 0));
+    assert_eq!((number(&r, "/losses/contradictions"), r["findings"].as_array().unwrap().len()), (0, 0));
+    // The kernel's `used` of virtual slots, its stored_pages, /proc/swaps (1000 KiB), memory.swap.current (1024000).
+    assert_eq!((number(&r, "/devices/0/used"), r["devices"][0]["virtual"].as_bool()), (1462, Some(true)));
+    assert_eq!(number(&r, "/backends/zswap"), 673);
+    assert_eq!((number(&r, "/devices/1/used"), number(&r, "/devices/1/backing")), (250, 250));
+    assert_eq!(number(&r, "/memcgs/0/charged"), 250);
+    let slots = Command::cargo_bin("vswap").unwrap().arg("slots").arg(fixture(name)).assert().success();
+    let lines: Vec<Value> = String::from_utf8_lossy(&slots.get_output().stdout)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let behind: std::collections::BTreeSet<u64> =
+        lines.iter().filter(|l| l["phys"]["dev"] == 1).map(|l| number(l, "/phys/off")).collect();
+    assert_eq!((lines.len(), behind.len()), (1462, 250));
+    assert!(lines.iter().all(|l| l["dev"] == 0 && (l["backend"] != "phys" || !l["phys"].is_null())));
+}
+
+#[test]
 fn the_model_picks_every_slot_of_real_kernels() {
     for (name, allocations) in [
         ("linux-7.3-1cpu-order0.vswap", 4096),
