@@ -8,6 +8,8 @@ const RIGHTS: &str = include_str!("../../../../guest/rights.sh");
 const TRACEPOINTS: &str = include_str!("../../../../guest/tracepoints.sh");
 /// What was lost, against the kernel's own counts of calls and runs.
 const LOSSES: &str = include_str!("../../../../guest/losses.sh");
+/// Causes, each forced and held against the kernel's own counters.
+const CAUSES: &str = include_str!("../../../../guest/causes.sh");
 /// A kernel that lets nobody read its memory.
 const LOCKDOWN: &str = include_str!("../../../../guest/lockdown.sh");
 
@@ -16,6 +18,7 @@ pub(super) fn boots() -> Vec<Boot> {
     vec![
         Boot { name: "rights", extra: RIGHTS, ..BOOT },
         Boot { name: "tracepoints", extra: TRACEPOINTS, ..BOOT },
+        Boot { name: "causes", extra: CAUSES, ..BOOT },
         Boot { name: "losses", cpus: 4, extra: LOSSES, ..BOOT },
         Boot { name: "lockdown", cpus: 1, append: "lockdown=confidentiality", extra: LOCKDOWN, ..BOOT },
     ]

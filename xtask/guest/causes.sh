@@ -1,0 +1,179 @@
+# Causes: each is forced by itself, and what the recording says of it is held against the kernel's own counters. One
+# recording; the counters are read between the parts. Runs after lib.sh.
+out=/out/causes
+mkdir -p $out
+zswap=/sys/module/zswap/parameters
+debug=/sys/kernel/debug/zswap
+
+value() { sed -n "s/^$1 //p" "$2/vmstat" 2> /dev/null; }
+# grown COUNTER PART: by how much a counter of vmstat, or zswap.NAME of debugfs, grew in a part.
+grown() {
+    local a b
+    case $1 in
+        zswap.*) a=$(cat "$out/$2.before/$1") b=$(cat "$out/$2.after/$1") ;;
+        *) a=$(value "$1" "$out/$2.before") b=$(value "$1" "$out/$2.after") ;;
+    esac
+    echo $((${b:-0} - ${a:-0}))
+}
+# begin PART, end PART
+begin() { echo "VSWAP-CAUSES $1"; snapshot "$out/$1.before"; }
+end() {
+    until_true 60 still || fail "causes $1: the kernel does not come to rest"
+    snapshot "$out/$1.after"
+}
+# told TITLE WORD [WORD]: sum of the last column of the report's rows that begin with the words.
+told() {
+    awk -v title="Why: $1" -v first="$2" -v second="$3" '
+        index($0, title) == 1 { on = 1; next }
+        /^$/ { on = 0 }
+        on && $1 == first && (second == "" || $2 == second) { gsub(",", ""); n += $NF }
+        END { print n + 0 }' $out/report
+}
+# column TITLE WORD N: the Nth column of the row of that word.
+column() {
+    awk -v title="Why: $1" -v first="$2" -v n="$3" '
+        index($0, title) == 1 { on = 1; next }
+        /^$/ { on = 0 }
+        on && $1 == first { gsub(",", ""); sum += $n }
+        END { print sum + 0 }' $out/report
+}
+# same WHAT KERNEL TOLD LEAST: equal, and enough to prove something.
+same() {
+    echo "causes: $1: kernel $2, told $3"
+    [ "$2" -eq "$3" ] && [ "$3" -ge "$4" ] || fail "causes: $1: the kernel counts $2, told are $3, wanted at least $4"
+}
+load() { # CGROUP OPTIONS...
+    local cgroup=/sys/fs/cgroup/$1
+    shift
+    vswap-workload --cgroup "$cgroup" "$@" > /dev/null || fail "causes: workload in $cgroup"
+}
+
+echo Y > $zswap/enabled
+echo N > $zswap/shrinker_enabled
+vswap record -o $out/trace.vswap 2> $out/record.err &
+recorder=$!
+until_true 120 grep -q 'recording to' $out/record.err || fail "causes: $(cat $out/record.err)"
+devices_on || fail "causes: swapon"
+
+# 6.12 stores only what compresses, and that to next to nothing.
+limit=1500K
+case $(uname -r) in 6.12.*) limit=24K ;; esac
+begin memcg
+load limit --set memory.max=6M --set memory.zswap.max=$limit --pages 3300 --seed 21 --steps random:4500
+end memcg
+
+echo Y > $zswap/shrinker_enabled
+begin shrinker
+# The kernel lets its shrinker write back the more, the less of zswap is used again: it may take a few turns.
+for seed in 31 32 33 34 35 36; do
+    load shrink --set memory.max=6M --pages 4000 --seed $seed --steps pageout:all,random:3000,reclaim:2000
+    before=$(value zswpwb $out/shrinker.before)
+    [ $(($(sed -n 's/^zswpwb //p' /proc/vmstat) - ${before:-0})) -ge 300 ] && break
+done
+end shrinker
+begin proactive
+load asked --pages 6000 --pattern comp --seed 23 --steps reclaim:3000,reclaim:3000,reclaim:3000
+end proactive
+echo N > $zswap/shrinker_enabled
+
+echo N > $zswap/enabled
+begin disabled
+load off --pages 1000 --seed 24 --steps pageout:all
+end disabled
+echo Y > $zswap/enabled
+
+# Not compressible: since 7.1 such a page is stored as it is, unless its cgroup may not be written back.
+begin rough
+load rough --set memory.zswap.writeback=0 --pages 1000 --pattern rand --steps pageout:all
+end rough
+
+# A pool of no size is full whatever the pages compress to: its worker empties it, and it refuses what comes.
+begin pool
+share=$(cat $zswap/max_pool_percent)
+vswap-workload --cgroup /sys/fs/cgroup/pool --pages 8000 --seed 25 \
+    --steps "pageout:0-3999,mark:/tmp/causes-stored,wait:/tmp/causes-small,pageout:4000-7999" > /dev/null &
+pool=$!
+until_true 120 [ -f /tmp/causes-stored ] || fail "causes: nothing is stored"
+echo 0 > $zswap/max_pool_percent
+touch /tmp/causes-small
+wait $pool || fail "causes: workload of the pool"
+end pool
+echo "$share" > $zswap/max_pool_percent
+
+begin swapmax
+load swapmax --set memory.swap.max=2M --pages 2000 --seed 26 --steps pageout:all
+end swapmax
+over=$(sed -n 's/^max //p' /sys/fs/cgroup/swapmax/memory.swap.events)
+devices_off || fail "causes: swapoff"
+
+# A device of 4 MiB: pages, then holes of a page each, then folios of 64 KiB.
+size always 64
+mkswap /dev/vda 4096 > /dev/null && vswap-workload --swapon /dev/vda || fail "causes: small device"
+before=$(cat /sys/kernel/mm/transparent_hugepage/hugepages-64kB/stats/swpout_fallback)
+vswap-workload --cgroup /sys/fs/cgroup/holes --pages 1000 --seed 27 \
+    --steps "pageout:all,free:0-999/2,mark:/tmp/causes-holes,wait:/tmp/causes-end" > /dev/null &
+holes=$!
+until_true 60 [ -f /tmp/causes-holes ] || fail "causes: no holes"
+load large --thp --pages 496 --block 16 --seed 28 --steps pageout:all
+fallback=$(($(cat /sys/kernel/mm/transparent_hugepage/hugepages-64kB/stats/swpout_fallback) - before))
+load full --pages 3000 --seed 29 --steps pageout:all
+full=0
+for cgroup in holes large full; do
+    full=$((full + $(sed -n 's/^fail //p' /sys/fs/cgroup/$cgroup/memory.swap.events)))
+done
+touch /tmp/causes-end
+wait $holes
+size never 64
+swapoff /dev/vda || fail "causes: swapoff of the small device"
+rmdir /sys/fs/cgroup/*/ 2> /dev/null
+
+kill -INT $recorder
+wait $recorder
+rc=$?
+[ $rc -eq 0 ] || fail "causes: the recorder ended with $rc: $(cat $out/record.err)"
+vswap report $out/trace.vswap > $out/report || fail "causes: report"
+vswap report --json $out/trace.vswap > $out/report.json
+sed -n '/^Why/,$p' $out/report
+
+title='pages written back by zswap'
+# Its worker does nothing for a pool as small as what 6.12 takes of this load.
+least=500
+case $(uname -r) in 6.12.*) least=0 ;; esac
+same 'written back for a cgroup at its limit' "$(grown zswpwb memcg)" "$(told "$title" memcg_limit)" 20
+same 'written back for the shrinker' $(($(grown zswpwb shrinker) + $(grown zswpwb proactive))) \
+    "$(told "$title" shrinker)" 200
+same 'written back for the full pool' "$(grown zswpwb pool)" "$(told "$title" pool_limit)" $least
+same 'written back for no cause' 0 "$(told "$title" unknown)" 0
+walks='entries that zswap looked at for writeback'
+for cause in shrinker pool_limit memcg_limit; do
+    same "walks of $cause wrote" "$(told "$title" $cause)" "$(column "$walks" $cause 3)" 0
+done
+asked=$(($(column 'pages swapped out' proactive 2) + $(column 'pages swapped out' proactive 3) + \
+    $(column 'pages swapped out' proactive 4)))
+[ $asked -ge 3000 ] || fail "causes: only $asked pages went because somebody asked"
+# The kernel counts pages that were in the swap cache already, too; before 6.15 it does not count them apart.
+grep -q '^pgsteal_proactive' /proc/vmstat && [ $asked -gt "$(grown pgsteal_proactive proactive)" ] &&
+    fail "causes: $asked pages went because somebody asked, the kernel took only $(grown pgsteal_proactive proactive)"
+
+refused='refused by zswap'
+same 'refused while off' "$(grown pswpout disabled)" "$(column "$refused" disabled 3)" 300
+# What else reaches the device could not be compressed.
+rough() { echo $(($(grown zswap.reject_compress_fail "$1") + $(grown zswap.reject_compress_poor "$1"))); }
+same 'refused at the cgroup limit' $(($(grown pswpout memcg) - $(grown zswpwb memcg) - $(rough memcg))) \
+    "$(column "$refused" memcg_limit 3)" 5
+same 'refused by the full pool' $(($(grown pswpout pool) - $(grown zswpwb pool) - $(rough pool))) \
+    "$(column "$refused" pool_limit 3)" 500
+[ "$(grown zswap.pool_limit_hit pool)" -gt 0 ] || fail "causes: the pool never reached its limit"
+for reason in compress_fail compress_poor alloc_fail; do
+    same "refused for $reason" "$(cat $debug/reject_$reason)" "$(column "$refused" $reason 2)" 0
+done
+[ "$(rough rough)" -ge 900 ] ||
+    fail "causes: nothing was too rough for the compressor"
+
+slots='folios without slots'
+same 'no slot at memory.swap.max' "$over" "$(told "$slots" memcg_limit)" 500
+same 'large folios without slots' "$fallback" \
+    "$(awk '/^Why: folios without/ { on = 1 } /^$/ { on = 0 } on && $2 == 4 { gsub(",", ""); n += $3 } END { print n + 0 }' $out/report)" 10
+[ "$(told "$slots" no_run)" -ge 10 ] || fail "causes: no folio lacked a run of slots"
+same 'no slot at all' "$full" $(($(told "$slots" no_space) + $(told "$slots" no_run) + $(told "$slots" unknown))) 500
+[ "$(told "$slots" no_space)" -ge 500 ] || fail "causes: the device was never full"
