@@ -43,14 +43,17 @@ pub(super) fn equalities(scenario: &Scenario, kernel: &Kernel, vswap: &Vswap, ba
     if !kernel.ways.zswap_refuses {
         bad.number("10. slots freed, against calls of zswap_invalidate", kernel.invalidated, total("free"));
     }
-    if let Some(batches) = kernel.vmstat.get("nrswpout") {
-        bad.number("10. completions of batches, against nrswpout", Some(runs("write_end")), *batches);
+    // A kprobe in an interrupt that comes inside another kprobe is missed, and kernels before 6.17 do not say so.
+    if !scenario.record_args.contains("--rung kprobe") {
+        if let Some(batches) = kernel.vmstat.get("nrswpout") {
+            bad.number("10. completions of batches, against nrswpout", Some(runs("write_end")), *batches);
+        }
+        bad.number(
+            "10. folios whose write was completed, against those written",
+            Some(hook("write_end", "emitted")),
+            hook("write", "emitted"),
+        );
     }
-    bad.number(
-        "10. folios whose write was completed, against those written",
-        Some(hook("write_end", "emitted")),
-        hook("write", "emitted"),
-    );
     let failed: u64 = kernel.swap_fails;
     bad.number(
         "folios without a slot, against fail in memory.swap.events",

@@ -141,7 +141,8 @@ pub(super) fn boots() -> Vec<Boot> {
                         "echo N > /sys/module/zswap/parameters/shrinker_enabled",
                     ),
                     workers: &["--cgroup /sys/fs/cgroup/wl --pattern half --pages 6000 --seed 53|\
-                        pageout:0-5000,reclaim:500,reclaim:500,reclaim:500,reclaim:500,touch-read:0-300"],
+                        pageout:0-5000,reclaim:500,reclaim:500,reclaim:500,reclaim:500,reclaim:500,reclaim:500,\
+                        reclaim:500,reclaim:500,reclaim:500,reclaim:500,reclaim:500,reclaim:500,touch-read:0-300"],
                     at_least: &[("zswpout", 2500), ("zswpwb", 100)],
                     ..CLEAN
                 },
