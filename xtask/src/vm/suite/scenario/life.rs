@@ -140,9 +140,10 @@ pub(super) fn boots() -> Vec<Boot> {
                         "echo Y > /sys/module/zswap/parameters/shrinker_enabled",
                         "echo N > /sys/module/zswap/parameters/shrinker_enabled",
                     ),
-                    workers: &["--cgroup /sys/fs/cgroup/wl --pattern half --pages 6000 --seed 53|\
-                        pageout:0-5000,reclaim:500,reclaim:500,reclaim:500,reclaim:500,reclaim:500,reclaim:500,\
-                        reclaim:500,reclaim:500,reclaim:500,reclaim:500,reclaim:500,reclaim:500,touch-read:0-300"],
+                    workers: &[
+                        "--cgroup /sys/fs/cgroup/wl --set memory.max=6M --pages 4000 --seed 53|pageout:all,\
+                        random:3000,reclaim:2000,random:3000,reclaim:2000,random:3000,reclaim:2000,touch-read:0-300",
+                    ],
                     at_least: &[("zswpout", 2500), ("zswpwb", 100)],
                     ..CLEAN
                 },
