@@ -147,8 +147,12 @@ pub fn refusal(task: &Task) -> Refusal {
                 let place = &raw mut (*refusals).seen[i];
                 let seen = core::ptr::read_volatile(place);
                 if now > seen
-                    && atomic_cxchg::<u64, { AtomicOrdering::SeqCst }, { AtomicOrdering::SeqCst }>(place, seen, seen + 1)
-                        .1
+                    && atomic_cxchg::<u64, { AtomicOrdering::SeqCst }, { AtomicOrdering::SeqCst }>(
+                        place,
+                        seen,
+                        seen + 1,
+                    )
+                    .1
                 {
                     return *why;
                 }

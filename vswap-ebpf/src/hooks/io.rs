@@ -3,8 +3,8 @@
 use super::virt;
 use crate::call::Call;
 use crate::emit::{Draft, emit, fault, map_full};
-use crate::{layout, why};
 use crate::scratch::{self, OUT, OUT_DONE};
+use crate::{layout, why};
 use aya_ebpf::macros::{fentry, kprobe};
 use aya_ebpf::programs::{FEntryContext, ProbeContext};
 use vswap_common::{Field, Hook, Kind, flags};

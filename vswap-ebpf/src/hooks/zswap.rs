@@ -7,11 +7,9 @@ use crate::scratch::{self, FREEING, OUT, OUT_DONE, READ, READ_ASKED, READ_IN_ZSW
 use crate::{layout, why};
 use aya_ebpf::macros::{fexit, kprobe};
 use aya_ebpf::programs::{FExitContext, ProbeContext};
-use vswap_common::{Address, Entry, Field, Hook, Kind, MISSING, flags};
+use vswap_common::{Address, Entry, Field, Hook, Kind, MISSING, device, flags};
 
 const ENOENT: i32 = -2;
-/// `SWP_SYNCHRONOUS_IO` of a device's flags.
-const SYNCHRONOUS: u64 = 1 << 12;
 
 /// `int swap_writeout(.., folio, ..)` begins: the folio is locked, its entry is stable.
 #[kprobe]
@@ -311,7 +309,8 @@ fn answers_at_once(entry: u64) -> bool {
         return false;
     }
     let si: Option<u64> = layout::read_at(devices + u64::from(Entry(entry).dev()) * 8);
-    si.and_then(|si| layout::read::<u64>(si, Field::SiFlags)).is_some_and(|flags| flags & SYNCHRONOUS != 0)
+    si.and_then(|si| layout::read::<u64>(si, Field::SiFlags))
+        .is_some_and(|flags| layout::device_flags(flags) & device::SYNCHRONOUS != 0)
 }
 
 /// The folio that was read is not up to date. Its flags stay as they are: the caller holds a reference, and nobody else

@@ -449,16 +449,21 @@ impl Device {
         given_back
     }
 
-    /// A cluster went to another list. Clusters too far out for the map have no cell to show it in.
-    pub(super) fn move_cluster(&mut self, index: u64, list: List, order: u8) {
+    /// The cell of a cluster; those too far out for the map have none.
+    fn cell(&mut self, index: u64) -> Option<&mut ClusterCell> {
         if index >= NEAR {
-            return;
+            return None;
         }
         let i = index as usize;
         if i >= self.clusters.metas.len() {
             self.clusters.metas.resize_with(i + 1, Meta::default);
         }
-        let cell = &mut self.clusters.metas[i].cell;
+        Some(&mut self.clusters.metas[i].cell)
+    }
+
+    /// A cluster went to another list.
+    pub(super) fn move_cluster(&mut self, index: u64, list: List, order: u8) {
+        let Some(cell) = self.cell(index) else { return };
         cell.list = list;
         cell.order = order;
     }
@@ -468,14 +473,7 @@ impl Device {
         self.dirty = true;
         self.seen = true;
         self.backing = if taken { self.backing + 1 } else { self.backing.saturating_sub(1) };
-        if index >= NEAR {
-            return;
-        }
-        let i = index as usize;
-        if i >= self.clusters.metas.len() {
-            self.clusters.metas.resize_with(i + 1, Meta::default);
-        }
-        let cell = &mut self.clusters.metas[i].cell;
+        let Some(cell) = self.cell(index) else { return };
         let n = &mut cell.mix[Backend::Phys as usize];
         *n = if taken { n.saturating_add(1) } else { n.saturating_sub(1) };
         cell.unconfirmed = cell.unconfirmed.min(cell.used());

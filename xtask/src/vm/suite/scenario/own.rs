@@ -1,4 +1,4 @@
-//! Scripts that judge by themselves: rights, losses, lockdown.
+//! Scripts that judge by themselves: rights, tracepoints, causes, losses, lockdown.
 
 use super::{BOOT, Boot};
 
