@@ -15,6 +15,7 @@ use super::{Guest, Programs, boot, kernel};
 use crate::sh;
 use anyhow::{Context, Result, bail};
 use scenario::{Boot, End, Scenario};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use ways::Ways;
@@ -53,17 +54,36 @@ pub(crate) fn run_versions(versions: &[&str], refresh: bool) -> Result<()> {
 /// Kernels, and what of the suite: everything, or what has this in its name.
 fn run_each(runs: &[(&str, Option<&str>)], refresh: bool) -> Result<()> {
     let programs = Programs::build()?;
-    let run = |(version, only): &(&str, Option<&str>)| {
+    let run = |version: &str, only: Option<&str>| {
         let options = Options { only: only.map(str::to_owned), ..Options::default() };
-        run_on(&kernel::find(version, None, refresh)?, &programs, &options)
+        failures_on(&kernel::find(version, None, refresh)?, &programs, &options)
     };
-    // All, whatever the first says: one run shall tell everything that is wrong.
-    let results: Vec<_> = runs.iter().map(run).collect();
-    results.into_iter().collect()
+    // All, whatever the first says: one run shall tell everything that is wrong, and its last lines say it.
+    let mut failures = Vec::new();
+    for (version, result) in runs.iter().map(|(version, only)| (version, run(version, *only))) {
+        failures.extend(result.unwrap_or_else(|err| vec![format!("{version}: {err:#}")]));
+    }
+    verdict(&failures)
+}
+
+/// Every failure, or none.
+fn verdict(failures: &[String]) -> Result<()> {
+    if failures.is_empty() {
+        return Ok(());
+    }
+    for failure in failures {
+        eprintln!("FAILED {failure}");
+    }
+    bail!("{} checks failed", failures.len())
 }
 
 /// The suite for this kernel.
 pub(crate) fn run_on(kernel: &kernel::Kernel, programs: &Programs, options: &Options) -> Result<()> {
+    verdict(&failures_on(kernel, programs, options)?)
+}
+
+/// Runs the boots of this kernel; returns what does not hold.
+fn failures_on(kernel: &kernel::Kernel, programs: &Programs, options: &Options) -> Result<Vec<String>> {
     let mut boots = Ways::of(&kernel.name).boots();
     if let Some(only) = &options.only {
         for plan in boots.iter_mut().filter(|plan| !plan.name.contains(only.as_str())) {
@@ -80,12 +100,8 @@ pub(crate) fn run_on(kernel: &kernel::Kernel, programs: &Programs, options: &Opt
     }
     if failures.is_empty() {
         sh::say(format!("Linux {}: every scenario holds", kernel.name));
-        return Ok(());
     }
-    for failure in &failures {
-        eprintln!("FAILED {failure}");
-    }
-    bail!("{} checks failed on Linux {}", failures.len(), kernel.name)
+    Ok(failures)
 }
 
 fn run_boot(
@@ -114,6 +130,7 @@ fn run_boot(
         if code != 0 {
             let log = guest.dir().join("console.log");
             failures.push(format!("{}: the script ended with {code}; see {}", guest.name, log.display()));
+            failures.extend(said(&log).into_iter().map(|said| format!("{}: {said}", guest.name)));
         }
     }
     for scenario in &plan.scenarios {
@@ -123,6 +140,14 @@ fn run_boot(
         failures.extend(found.into_iter().map(|f| format!("{} {}: {f}", guest.name, scenario.name)));
     }
     Ok(failures)
+}
+
+/// What the guest's script found wrong.
+fn said(log: &Path) -> Vec<String> {
+    let log = fs::read(log).unwrap_or_default();
+    let lines = String::from_utf8_lossy(&log);
+    let failed = lines.lines().filter_map(|line| line.split_once("VSWAP-SCENARIO-FAILED "));
+    failed.map(|(_, reason)| reason.trim_end().to_owned()).collect()
 }
 
 fn judge(
