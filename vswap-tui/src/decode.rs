@@ -49,6 +49,13 @@ impl Event {
     pub const fn failed(&self) -> bool {
         self.flags & flags::FAILED != 0
     }
+    /// First slot at the other end, where the event is about virtual slots and the physical ones behind them.
+    pub const fn other_end(&self) -> Option<Entry> {
+        match self.kind {
+            Kind::Back | Kind::Write if self.arg != 0 => Some(Entry(self.arg)),
+            _ => None,
+        }
+    }
     /// A write on behalf of zswap writeback.
     pub const fn writeback(&self) -> bool {
         self.flags & flags::WRITEBACK != 0

@@ -1,14 +1,21 @@
 //! Immutable values for views and reports: made by the collector, owned by the reader.
 
 pub mod closeup;
+mod device;
+mod finding;
 pub mod latency;
+mod tables;
 pub mod watch;
 pub mod why;
+
+pub use device::{ClusterCell, DeviceView, List};
+pub use finding::{Fault, Finding, Findings};
+pub use latency::{LatencyKind, Percentiles};
+pub use tables::{ScanView, VerifyView};
 
 use crate::meta::{CgroupUse, Header, HookTotals};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use vswap_common::slot::ORDERS;
 use vswap_common::why::WRITEBACKS;
 
 /// Where a slot's data lives.
@@ -48,99 +55,6 @@ impl Backend {
 /// Slots in use by backend, indexed by `Backend as usize`; index 0 counts slots in use with unknown backend.
 pub type Mix = [u64; 5];
 
-/// Lists a cluster can be on (`enum swap_cluster_flags`).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize)]
-#[serde(rename_all = "lowercase")]
-#[repr(u8)]
-pub enum List {
-    /// Off every list (being scanned), or not known.
-    #[default]
-    None = 0,
-    /// No slot in use.
-    Free = 1,
-    /// Partly used, last changed by a free.
-    Nonfull = 2,
-    /// Partly used, last changed by an allocation.
-    Frag = 3,
-    /// All slots in use.
-    Full = 4,
-    /// Waiting for a discard.
-    Discard = 5,
-}
-
-impl List {
-    /// The list that `enum swap_cluster_flags` has under this number.
-    pub const fn from_kernel(n: i32) -> Self {
-        match n {
-            1 => Self::Free,
-            2 => Self::Nonfull,
-            3 => Self::Frag,
-            4 => Self::Full,
-            5 => Self::Discard,
-            _ => Self::None,
-        }
-    }
-}
-
-/// One cluster of a device.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
-pub struct ClusterCell {
-    /// Slots in use by backend (as [`Mix`]); those that back virtual slots count as `phys`.
-    pub mix: [u16; 5],
-    /// Slots in use that are not confirmed.
-    pub unconfirmed: u16,
-    /// List it is on.
-    pub list: List,
-    /// Order it serves.
-    pub order: u8,
-}
-
-impl ClusterCell {
-    /// Slots in use, 0 to 512.
-    pub fn used(&self) -> u16 {
-        self.mix.iter().sum()
-    }
-
-    /// Backend most slots have, `None` when the cluster is empty.
-    pub fn dominant(&self) -> Option<Backend> {
-        let (i, n) = self.mix.iter().enumerate().max_by_key(|(_, n)| **n)?;
-        (*n > 0).then(|| Backend::ALL[i])
-    }
-}
-
-/// A device with its clusters.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct DeviceView {
-    /// Swap type.
-    pub dev: u8,
-    /// Path, or `dev N` when nobody told it.
-    pub name: String,
-    /// Usable pages, 0 if unknown.
-    pub pages: u64,
-    /// Slots in use.
-    pub used: u64,
-    /// Slots that nobody owns and the kernel counts as in use: they wait in per-CPU caches (6.12). `None` where there are
-    /// none such, or not every event about them was seen.
-    pub idle: Option<u64>,
-    /// Slots in use that hold the data of virtual slots: these are counted again on the virtual device.
-    pub backing: u64,
-    /// Slots in use by backend; those that back virtual slots count as `phys`.
-    pub mix: Mix,
-    /// Priority.
-    pub prio: i32,
-    /// Device of the virtual swap layer.
-    pub r#virtual: bool,
-    /// False after swapoff.
-    pub active: bool,
-    /// Aligned runs of free slots by order: folios of that order that would still fit, reclaim left aside.
-    pub aligned: [u64; ORDERS],
-    /// Nothing about free slots is unknown; otherwise `aligned` is what there is at most.
-    pub aligned_exact: bool,
-    /// Clusters by index.
-    #[serde(skip)]
-    pub clusters: Arc<Vec<ClusterCell>>,
-}
-
 /// A cgroup with slots.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct MemcgView {
@@ -170,60 +84,6 @@ pub struct MemcgView {
     pub usage: Option<CgroupUse>,
     /// Slots charged to it and all below it when `usage` was told.
     pub charged_then: u64,
-}
-
-/// Things that take time.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[repr(usize)]
-pub enum LatencyKind {
-    /// Swap-in of a zero-filled folio.
-    LoadZero = 0,
-    /// Swap-in from zswap.
-    LoadZswap = 1,
-    /// Swap-in from the device, until the read completed.
-    LoadPhys = 2,
-    /// Store of a whole folio into zswap.
-    StoreZswap = 3,
-    /// Physical write, queued to completed.
-    WritePhys = 4,
-    /// Time a page spent in zswap, resolution 1 ms.
-    InZswap = 5,
-}
-
-impl LatencyKind {
-    /// All kinds in the order of their numbers.
-    pub const ALL: [Self; 6] =
-        [Self::LoadZero, Self::LoadZswap, Self::LoadPhys, Self::StoreZswap, Self::WritePhys, Self::InZswap];
-
-    /// Key in JSON.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::LoadZero => "load_zero",
-            Self::LoadZswap => "load_zswap",
-            Self::LoadPhys => "load_phys",
-            Self::StoreZswap => "store_zswap",
-            Self::WritePhys => "write_phys",
-            Self::InZswap => "in_zswap",
-        }
-    }
-}
-
-/// Percentiles of one kind, nanoseconds. Values are within 1 % (two significant digits of the histogram).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
-pub struct Percentiles {
-    /// Median.
-    pub p50: u64,
-    /// 90th percentile.
-    pub p90: u64,
-    /// 99th percentile.
-    pub p99: u64,
-    /// 99.9th percentile.
-    pub p999: u64,
-    /// Largest.
-    pub max: u64,
-    /// Samples.
-    pub count: u64,
 }
 
 /// Pages counted as the kernel's vmstat counts them, since the start of the events.
@@ -278,145 +138,6 @@ pub struct Losses {
     pub inversions: u64,
     /// Bounded tables that overflowed: latency samples lost, slots beyond the first 64 M not tracked.
     pub overflow: u64,
-}
-
-/// A way in which an event contradicts the slot's confirmed state. Each would be a bug of the kernel or of this tool.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[repr(u8)]
-pub enum Fault {
-    /// Slots were given to a folio while in use.
-    DoubleAllocation = 0,
-    /// Slots were freed that were free.
-    FreeOfFreeSlot = 1,
-    /// Slots were freed under a folio in the swap cache.
-    FreeInCache = 2,
-    /// The data is nowhere: the folio left the cache and nothing holds its data, or data is read from where none is.
-    LostBacking = 3,
-    /// Two folios or two cgroups for one slot.
-    TwoOwners = 4,
-    /// A cgroup was charged for slots that are free.
-    ChargeWithoutBacking = 5,
-    /// Something was done to slots that are free.
-    UseOfFreeSlot = 6,
-    /// Something was done to a folio that is not in the swap cache.
-    NotCached = 7,
-    /// The zero flag does not fit what was stored.
-    ZeroFlag = 8,
-    /// The device went away (or came back) with slots in use.
-    LeakAtSwapoff = 9,
-    /// A physical slot backs two virtual ones, or a virtual one was given a second.
-    TwoBackings = 10,
-}
-
-impl Fault {
-    /// All of them in the order of their numbers.
-    pub const ALL: [Self; 11] = [
-        Self::DoubleAllocation,
-        Self::FreeOfFreeSlot,
-        Self::FreeInCache,
-        Self::LostBacking,
-        Self::TwoOwners,
-        Self::ChargeWithoutBacking,
-        Self::UseOfFreeSlot,
-        Self::NotCached,
-        Self::ZeroFlag,
-        Self::LeakAtSwapoff,
-        Self::TwoBackings,
-    ];
-
-    /// In words.
-    pub const fn words(self) -> &'static str {
-        match self {
-            Self::DoubleAllocation => "double allocation",
-            Self::FreeOfFreeSlot => "free of a free slot",
-            Self::FreeInCache => "free of a slot in the swap cache",
-            Self::LostBacking => "lost backing: the data is nowhere",
-            Self::TwoOwners => "two owners of one slot",
-            Self::ChargeWithoutBacking => "charge without backing",
-            Self::UseOfFreeSlot => "use of a free slot",
-            Self::NotCached => "use of a folio that is not in the swap cache",
-            Self::ZeroFlag => "zero flag that does not fit the data",
-            Self::LeakAtSwapoff => "slots in use when the device went",
-            Self::TwoBackings => "two owners of one physical slot, or two physical slots of one owner",
-        }
-    }
-}
-
-/// One event that shows a fault.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-pub struct Finding {
-    /// Which fault.
-    pub fault: Fault,
-    /// When, `CLOCK_MONOTONIC` ns.
-    pub ts: u64,
-    /// Kind of the event.
-    pub event: &'static str,
-    /// Device number.
-    pub dev: u8,
-    /// First slot of the event's run.
-    pub off: u64,
-    /// Slots of the run.
-    pub nr: u16,
-    /// CPU.
-    pub cpu: u16,
-    /// Thread.
-    pub tid: u32,
-}
-
-/// What the trace's own history says against the kernel.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Findings {
-    /// Events by fault, indexed by [`Fault`].
-    pub counts: [u64; Fault::ALL.len()],
-    /// The first few of each.
-    pub first: Arc<Vec<Finding>>,
-}
-
-impl Findings {
-    /// Events that show a fault; one with two faults counts twice.
-    pub fn total(&self) -> u64 {
-        self.counts.iter().sum()
-    }
-}
-
-/// A scan of the kernel's tables: what was in swap before the recording.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct ScanView {
-    /// Scans begun so far; those after the first came after a loss.
-    pub scans: u32,
-    /// Slots read.
-    pub slots: u64,
-    /// From its begin to its end.
-    pub ns: u64,
-    /// Slots whose place it could not tell; unconfirmed until an event touches them.
-    pub doubtful: u64,
-    /// It is over.
-    pub ended: bool,
-    /// Everything was read.
-    pub complete: bool,
-}
-
-/// The slot map compared with the kernel's tables.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct VerifyView {
-    /// Confirmed slots compared.
-    pub checked: u64,
-    /// Slots in use that one side knows nothing certain of.
-    pub unknown: u64,
-    /// Slots that differ.
-    pub differing: u64,
-    /// Times looked: only what differs twice in a row differs.
-    pub looks: u32,
-    /// Time of all looks together, ns.
-    pub ns: u64,
-    /// No look runs.
-    pub ended: bool,
-    /// The last look read everything.
-    pub complete: bool,
-    /// Some that differ, in words.
-    pub examples: Vec<String>,
 }
 
 /// One point of the history: what held at the end of an interval and what happened in it.

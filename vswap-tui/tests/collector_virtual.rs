@@ -104,6 +104,38 @@ fn backing_is_counted_on_both_devices_and_once_in_all() {
 }
 
 #[test]
+fn a_cluster_looked_into_shows_both_ends_of_a_link() {
+    let mut bed = with(4);
+    bed.apply(&[back(20, P, V, 2), written(21, V, P, 2)]);
+    bed.collector.look_into(Some((0, 1)));
+    let near = bed.snap().closeup.unwrap();
+    let ends: Vec<_> = (V..V + 3).map(|off| near.at(off).unwrap().other_end()).collect();
+    assert_eq!(ends, [Some(Entry::new(1, P)), Some(Entry::new(1, P + 1)), None]);
+    bed.collector.look_into(Some((1, 0)));
+    let near = bed.snap().closeup.unwrap();
+    let held = near.at(P + 1).unwrap();
+    assert_eq!((held.other_end(), held.virt), (Some(Entry::new(0, V + 1)), Some(Entry::new(0, V + 1).0)));
+    assert_eq!((held.used, held.backend, held.memcg, held.confirmed), (true, Backend::Phys, 7, true));
+    assert!(!near.at(P + 2).unwrap().used && near.runs().iter().any(|r| (r.first, r.nr) == (P as u16, 2)));
+    bed.apply(&[unback(30, P, 2)]);
+    assert!(!bed.snap().closeup.unwrap().at(P).unwrap().used, "given back");
+}
+
+#[test]
+fn the_charge_audit_counts_what_a_cgroup_pays_for() {
+    let mut bed = with(4);
+    bed.apply(&[back(20, P, V, 1), written(21, V, P, 1)]);
+    let names = vswap_tui::meta::Update {
+        cgroups: vec![vswap_tui::meta::CgroupInfo { id: 7, inode: 0, path: "/wl".into() }],
+        usage: vec![vswap_tui::meta::CgroupUse { id: 7, swap: Some(4096), ..Default::default() }],
+        ..Default::default()
+    };
+    bed.collector.update(&names);
+    let memcg = &bed.snap().memcgs[0];
+    assert_eq!((memcg.slots, memcg.charged, memcg.charged_then), (4, 1, 1));
+}
+
+#[test]
 fn a_write_alone_tells_what_backs_the_slot() {
     let mut bed = with(2);
     bed.apply(&[written(21, V, P, 2)]);

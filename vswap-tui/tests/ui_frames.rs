@@ -4,36 +4,21 @@
 
 mod common;
 
-use common::{COLOUR, MONO, S, app, busy, lines, screen};
+use common::{COLOUR, MONO, S, app, busy, huge, line_with, lines, screen};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::layout::Size;
 use ratatui::style::{Color, Modifier};
 use std::sync::Arc;
 use std::time::Duration;
-use vswap_common::Entry;
 use vswap_tui::app::frame::{End, Frame, Playback, Timeline};
 use vswap_tui::app::keymap::Scope;
 use vswap_tui::app::keys::KEYS;
-use vswap_tui::app::message::{Action, Control, Effect, Step};
+use vswap_tui::app::message::{Action, Step};
 use vswap_tui::app::{App, Message, Origin, Paint, View, update};
-use vswap_tui::check::{Agreement, BesideView, Cause, Compared, CpuCaches, Divergence, Invariant};
 use vswap_tui::cli::Speed;
-use vswap_tui::meta::{CgroupUse, Header};
-use vswap_tui::snapshot::{DeviceView, Fault, Finding, Losses, ScanView, Snapshot, VerifyView};
+use vswap_tui::snapshot::{DeviceView, Losses, Snapshot};
 use vswap_tui::ui;
-use vswap_tui::whatif::Row;
-
-/// The line that has all these words, in order.
-fn line_with<'a>(lines: &'a [String], words: &[&str]) -> &'a str {
-    lines
-        .iter()
-        .find(|line| {
-            let mut rest = line.as_str();
-            words.iter().all(|w| rest.split_once(w).map(|(_, after)| rest = after).is_some())
-        })
-        .unwrap_or_else(|| panic!("no line with {words:?} in\n{}", lines.join("\n")))
-}
 
 #[test]
 fn overview_answers_where_the_pages_are() {
@@ -97,62 +82,6 @@ fn loss_is_red_and_first_in_the_header_and_explained() {
     line_with(&frame, &["1,234 records lost, 2 gaps, 1 record unreadable, 131,004 slots unconfirmed"]);
     let narrow = app(Snapshot { losses: Losses { lost: 7, ..Losses::default() }, ..busy(3) }, 40, 10);
     assert!(lines(&narrow, MONO)[0].ends_with("LOST 7 "));
-}
-
-/// A recording that began late, with its last scan and comparison.
-fn late(scan: Option<ScanView>, verify: Option<VerifyView>) -> App {
-    let header = Header { from_swapon: false, ..(*busy(3).header).clone() };
-    let mut app = app(Snapshot { header: Arc::new(header), scan, verify, ..busy(3) }, 100, 60);
-    app.view = View::Allocator;
-    app
-}
-
-#[test]
-fn a_late_start_without_a_scan_is_not_called_whole() {
-    let frame = lines(&late(None, None), MONO);
-    assert!(frame[0].contains("not all slots known") && !frame[0].contains("100 %"), "{}", frame[0]);
-    line_with(&frame, &["scan", "not read: slots in use before the start are unknown"]);
-    let scan = ScanView { scans: 3, slots: 4608, ns: 63_000_000, doubtful: 2, ended: true, complete: true };
-    let frame = lines(&late(Some(scan), None), MONO);
-    assert!(frame[0].contains("100 % confirmed"), "{}", frame[0]);
-    line_with(
-        &frame,
-        &["scan", "4,608 slots in 63.0 ms; 2 whose place they do not tell; 2 times again after a loss"],
-    );
-}
-
-#[test]
-fn a_comparison_shows_its_result_its_cost_and_why_it_is_not_possible() {
-    let verify = |differing, ended| VerifyView {
-        checked: 3844,
-        differing,
-        looks: 2,
-        ns: 9_000_000,
-        ended,
-        complete: true,
-        examples: vec![
-            "slot 0:50 is free in the map, zswap in the kernel's tables".into();
-            differing as usize
-        ],
-        ..VerifyView::default()
-    };
-    assert!(lines(&late(None, Some(verify(0, false))), MONO)[0].contains("verifying"));
-    let frame = lines(&late(None, Some(verify(0, true))), MONO);
-    assert!(frame[0].contains("verified: 0 differ"), "{}", frame[0]);
-    line_with(
-        &frame,
-        &["verified", "3,844 slots compared, 0 differ, 0 not known for certain; 2 looks, 9.00 ms"],
-    );
-    let frame = lines(&late(None, Some(verify(1, true))), MONO);
-    assert!(frame[0].contains("verified: 1 differ"), "{}", frame[0]);
-    line_with(&frame, &["slot 0:50 is free in the map, zswap in the kernel's tables"]);
-    let mut refused = late(None, None);
-    refused.frame.refused = Some("no addresses".into());
-    let frame = lines(&refused, MONO);
-    assert!(frame[0].contains("cannot verify"), "{}", frame[0]);
-    line_with(&frame, &["verify", "not possible: no addresses"]);
-    let asked = update(&mut refused, Message::Do(Action::Verify));
-    assert_eq!(asked, Some(Effect::Pump(Control::Verify)));
 }
 
 #[test]
@@ -297,121 +226,6 @@ fn a_buffer_of_another_size_than_the_state_is_drawn_inside_itself() {
     terminal.draw(|f| ui::draw(&late, MONO, f.buffer_mut())).unwrap();
 }
 
-/// The dashboard with a model beside it that differs from the kernel.
-fn beside(agreement: Option<Agreement>) -> App {
-    let mut dashboard = app(busy(3), 80, 24);
-    let mut next = [None; 10];
-    (next[0], next[4]) = (Some((0, 5120)), Some((1, 77 << 20)));
-    let view = BesideView {
-        agreement,
-        why_not: "start with `vswap live --check`".into(),
-        caches: vec![CpuCaches { cpu: 3, next }],
-        designs: vec![
-            Row { model: "as-recorded".into(), peak_phys_slots: 2000, ..Row::default() },
-            Row { model: "vswap-rfc2".into(), peak_phys_slots: 500, ..Row::default() },
-        ],
-    };
-    dashboard.frame.beside = Some(Arc::new(view));
-    dashboard.view = View::Allocator;
-    dashboard
-}
-
-#[test]
-fn allocator_says_whether_the_kernel_does_what_the_model_does() {
-    let miss = Divergence {
-        ts: 102 * S,
-        request: 9374,
-        cpu: 3,
-        order: 0,
-        kernel: Some(Entry::new(0, 10_244).into()),
-        model: None,
-        cause: Cause::Contention,
-        context: "cache of cpu 3, order 0: none\n  the kernel's way: 0:nonfull[0] -> cluster 20".into(),
-    };
-    let compared = |misses: u64| Compared {
-        compared: 45_659,
-        agreed: 45_659 - misses,
-        misses: (misses > 0).then_some((Cause::Model, misses)).into_iter().collect(),
-        first: None,
-    };
-    let agreement = Agreement {
-        allocations: 45_659,
-        agreed: 45_656,
-        refused: 7,
-        misses: [(Cause::Contention, 3)].into(),
-        first_divergence: Some(miss),
-        paths: compared(0),
-        moves: compared(2),
-        from_swapon: true,
-        references: true,
-        invariants: vec![Invariant { name: "FOLIO backing has a folio", checked: 50, broken: 1 }],
-        ..Agreement::default()
-    };
-    let mut dashboard = beside(Some(agreement));
-    let frame = lines(&dashboard, MONO);
-    line_with(&frame, &["same slot", "45,656 of 45,659 allocations (>99.9 %), 7 refused by the kernel"]);
-    line_with(&frame, &["3 missed: another CPU was at work in between"]);
-    line_with(&frame, &["same way", "45,659 of 45,659"]);
-    line_with(&frame, &["2 differ: NOT EXPLAINED"]);
-    line_with(&frame, &["first miss", "request 9,374 after 2.0 s, cpu 3, order 0: kernel 0:10244, model"]);
-    line_with(&frame, &["the kernel's way: 0:nonfull[0] -> cluster 20"]);
-    line_with(&frame, &["invariants", "1, 50 checks, 1 BROKEN"]);
-    line_with(&frame, &["FOLIO backing has a folio"]);
-    line_with(&frame, &["slot states", "no event contradicts"]);
-    line_with(&frame, &["Clusters of /dev/vda by list and order"]);
-    // What does not fit is scrolled to.
-    let mut frame = Vec::new();
-    for _ in 0..20 {
-        update(&mut dashboard, Message::Do(Action::Move(Step::Down)));
-        frame.extend(lines(&dashboard, MONO));
-    }
-    line_with(&frame, &["all", "o0", "o1", "o9"]);
-    line_with(&frame, &["nonfull", "1,366", "274", "273"]);
-    line_with(&frame, &["cpu 3", "o0 0:5120", "o4 1:80740352"]);
-    line_with(&frame, &["The same load under other designs of swap"]);
-    line_with(&frame, &["vswap-rfc2 would free 1,500 of 2,000 physical slots (5.86 MiB) at the peak"]);
-    line_with(&frame, &["Physical slots at peak", "2,000", "500"]);
-}
-
-#[test]
-fn allocator_without_a_model_says_why_and_shows_faults_and_lists() {
-    let mut dashboard = beside(None);
-    let mut snapshot = busy(3);
-    snapshot.findings.counts[Fault::TwoOwners as usize] = 2;
-    snapshot.findings.first = Arc::new(vec![Finding {
-        fault: Fault::TwoOwners,
-        ts: 5,
-        event: "cache_add",
-        dev: 1,
-        off: 77,
-        nr: 1,
-        cpu: 2,
-        tid: 9,
-    }]);
-    dashboard.frame.snapshot = Arc::new(snapshot);
-    let frame = lines(&dashboard, MONO);
-    line_with(&frame, &["no model", "start with `vswap live --check`"]);
-    line_with(&frame, &["FAULT", "two owners of one slot: 2, first cache_add of 1:77"]);
-    line_with(&frame, &["free", "1,366"]);
-}
-
-/// A machine at the bounds: 64 M slots in 131,072 clusters, a thousand cgroups with long paths.
-fn huge() -> Snapshot {
-    let mut snapshot = busy(1000);
-    let cell = snapshot.devices[0].clusters[3];
-    let device = &mut snapshot.devices[0];
-    device.clusters = Arc::new(vec![cell; 131_072]);
-    device.pages = 64 << 20;
-    device.used = 60 << 20;
-    device.aligned = [4 << 20, 1 << 20, 1 << 18, 1 << 16, 4711, 1 << 12, 1 << 9, 64, 3, 0];
-    for (i, m) in snapshot.memcgs.iter_mut().enumerate() {
-        m.path = format!("/kubepods.slice/{}/コンテナ-{i}", "burstable-".repeat(20)).into();
-        m.usage = Some(CgroupUse { swap: Some(990 * 4096), ..CgroupUse::default() });
-        m.charged_then = 990;
-    }
-    snapshot
-}
-
 #[test]
 fn every_view_at_both_sizes_shows_empty_small_huge_and_lossy() {
     let losses = Losses { lost: 5, gaps: 1, ..Losses::default() };
@@ -434,21 +248,4 @@ fn every_view_at_both_sizes_shows_empty_small_huge_and_lossy() {
             }
         }
     }
-}
-
-#[test]
-fn the_screens_of_a_huge_machine_answer_the_questions() {
-    let mut dashboard = app(huge(), 80, 24);
-    update(&mut dashboard, Message::Do(Action::Show(View::Clusters)));
-    line_with(&lines(&dashboard, MONO), &["131,072 clusters"]);
-    line_with(&lines(&dashboard, MONO), &["fits by order, at most", "4:4,711", "9:0"]);
-    update(&mut dashboard, Message::Do(Action::Show(View::Cgroups)));
-    line_with(&lines(&dashboard, MONO), &["1000 cgroups with slots, tree with sums, by slots"]);
-    update(&mut dashboard, Message::Do(Action::Tree));
-    update(&mut dashboard, Message::Do(Action::Move(Step::Last)));
-    let frame = lines(&dashboard, MONO);
-    line_with(&frame, &["コ", "-999"]);
-    line_with(&frame, &["charge audit", "the same", "3.87 MiB"]);
-    update(&mut dashboard, Message::Do(Action::Show(View::Latency)));
-    line_with(&lines(&dashboard, MONO), &["in phys", "777", "81.0 us", "4.56 ms", "1.2 s"]);
 }

@@ -7,8 +7,12 @@ use std::process::Command;
 /// Options of `bench`.
 #[derive(clap::Args)]
 pub(crate) struct BenchArgs {
-    /// Only benchmarks whose name contains this; `idle`: what an open dashboard takes, beside btop
+    /// Only benchmarks whose name contains this; `idle`: what an open dashboard takes, beside btop; `seek`: jumps in a
+    /// large trace
     filter: Vec<String>,
+    /// Seek in a trace of 1 GB instead of 100 MB; takes some minutes to generate
+    #[arg(long)]
+    gigabyte: bool,
 }
 
 /// Runs the command.
@@ -20,9 +24,14 @@ pub(crate) fn run(args: &BenchArgs) -> Result<()> {
         return crate::idle::run();
     }
     let mut cmd = sh::cargo();
-    cmd.args(["bench", "--package", "vswap-tui", "--benches", "--"]).args(&args.filter);
+    cmd.args(["bench", "--package", "vswap-tui"]);
+    // criterion knows no such option.
+    match args.gigabyte || args.filter.iter().any(|f| f == "seek") {
+        true => cmd.args(["--bench", "seek", "--"]).args(args.gigabyte.then_some("--gigabyte")),
+        false => cmd.args(["--benches", "--"]).args(&args.filter),
+    };
     sh::run(&mut cmd)?;
-    if args.filter.is_empty() { crate::idle::run() } else { Ok(()) }
+    if args.filter.is_empty() && !args.gigabyte { crate::idle::run() } else { Ok(()) }
 }
 
 /// CPU model and the number of CPUs we may use.

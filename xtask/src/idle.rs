@@ -1,8 +1,9 @@
-//! What an open dashboard costs when nothing happens, beside btop on the same machine in the same half minute.
+//! What an open dashboard costs when nothing happens, beside btop on the same machine in the same half minute. How
+//! often each really drew is counted from what it wrote to its terminal.
 
 use crate::sh;
 use anyhow::{Context, Result, bail};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,17 @@ const SPAN: Duration = Duration::from_secs(30);
 const START: Duration = Duration::from_secs(5);
 /// Ticks of /proc/PID/stat in a second (`USER_HZ`).
 const HZ: f64 = 100.0;
+
+/// Writes to a terminal that are less apart belong to one drawing.
+const APART: f64 = 0.05;
+
+/// A program on a terminal of its own.
+struct Shown {
+    name: &'static str,
+    script: Child,
+    /// When it wrote how much, a line a write.
+    timing: PathBuf,
+}
 
 /// Prints the share of a core that each takes at 200x60 and four frames a second.
 pub(crate) fn run() -> Result<()> {
@@ -38,34 +50,39 @@ pub(crate) fn run() -> Result<()> {
         .arg(format!("{{ head -c -64 {}; sleep 60; }} > {}", quoted(&trace)?, quoted(&fifo)?))
         .spawn()?;
     let ours = format!("exec {} live --input {} --interval 250ms", quoted(&vswap)?, quoted(&fifo)?);
-    let mut shown = vec![("vswap, idle stream", on_terminal(&ours)?)];
+    let mut shown = vec![on_terminal("vswap, idle stream", &ours, dir.join("vswap.timing"))?];
     if sh::which("btop").is_some() {
         // The rate is in its configuration: not every version has an option for it.
         std::fs::create_dir_all(dir.join("btop"))?;
         std::fs::write(dir.join("btop/btop.conf"), "update_ms = 250\n")?;
         let theirs = format!("XDG_CONFIG_HOME={} exec btop --utf-force", quoted(&dir)?);
-        shown.push(("btop", on_terminal(&theirs)?));
+        shown.push(on_terminal("btop", &theirs, dir.join("btop.timing"))?);
     } else {
         println!("idle: without btop, which is not installed (apt-get install btop)");
     }
     std::thread::sleep(START);
     let began = Instant::now();
-    let before: Vec<Option<u64>> = shown.iter().map(|(_, child)| ticks(child)).collect();
+    let before: Vec<_> = shown.iter().map(|s| (ticks(&s.script), drawings(&s.timing))).collect();
     std::thread::sleep(SPAN);
     let seconds = began.elapsed().as_secs_f64();
     let mut failed = None;
-    for ((name, child), before) in shown.iter().zip(before) {
-        match (before, ticks(child)) {
+    for (Shown { name, script, timing }, (before, drawn)) in shown.iter().zip(before) {
+        match (before, ticks(script)) {
             (Some(before), Some(after)) => {
                 let share = (after - before) as f64 / HZ / seconds * 100.0;
-                println!("idle: {name}: {share:.2} % of a core over {seconds:.0} s at 4 Hz, 200x60");
+                let drawn = drawings(timing) - drawn;
+                let rate = drawn as f64 / seconds;
+                println!(
+                    "idle: {name}: {share:.2} % of a core over {seconds:.0} s, asked for 4 drawings a second, drew \
+                     {drawn} times ({rate:.1}), 200x60"
+                );
             }
             _ => failed = Some(*name),
         }
     }
-    for (_, child) in &mut shown {
-        let _ = child.kill();
-        let _ = child.wait();
+    for Shown { script, .. } in &mut shown {
+        let _ = script.kill();
+        let _ = script.wait();
     }
     let _ = feed.kill();
     let _ = feed.wait();
@@ -81,15 +98,29 @@ fn quoted(path: &Path) -> Result<String> {
 }
 
 /// Runs a command on a terminal of its own.
-fn on_terminal(command: &str) -> Result<Child> {
-    Command::new("script")
-        .args(["-qfec", &format!("stty cols 200 rows 60; {command}"), "/dev/null"])
+fn on_terminal(name: &'static str, command: &str, timing: PathBuf) -> Result<Shown> {
+    let script = Command::new("script")
+        .args(["-qfe", "--logging-format", "classic", "--log-out", "/dev/null", "--log-timing"])
+        .arg(&timing)
+        .args(["-c", &format!("stty cols 200 rows 60; {command}")])
         .env("TERM", "xterm-256color")
         .env("LANG", "C.UTF-8")
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .spawn()
-        .context("start `script`")
+        .context("start `script`")?;
+    Ok(Shown { name, script, timing })
+}
+
+/// Drawings in a file of `script --log-timing`: writes with a pause before them.
+fn drawings(timing: &Path) -> usize {
+    bursts(&std::fs::read_to_string(timing).unwrap_or_default())
+}
+
+/// Lines of seconds since the line before, and bytes.
+fn bursts(timing: &str) -> usize {
+    let pause = |line: &str| line.split_once(' ').and_then(|(s, _)| s.parse::<f64>().ok());
+    timing.lines().filter_map(pause).filter(|seconds| *seconds >= APART).count()
 }
 
 /// CPU time of the one process that `script` runs, in ticks.
@@ -110,6 +141,12 @@ fn spent(stat: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn writes_close_together_are_one_drawing() {
+        assert_eq!(bursts("0.250000 4096\n0.000100 812\n0.249000 31\n0.3"), 2);
+        assert_eq!(bursts(""), 0);
+    }
 
     #[test]
     fn cpu_time_is_found_behind_any_name() {

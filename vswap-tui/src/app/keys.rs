@@ -60,14 +60,14 @@ pub const KEYS: &[Binding] = &[
         &[Char('/')],
         In(View::Mapping),
         Action::Ask(Ask::Slot),
-        "jump to a slot: OFFSET or DEVICE:OFFSET",
+        "jump to a slot, virtual or physical: OFFSET or DEVICE:OFFSET",
         "jump",
     ),
     bind(
         &[Code(K::Enter)],
         In(View::Mapping),
         Action::Open,
-        "follow a virtual slot to its physical one",
+        "follow a virtual slot to its physical one, a physical one to its owner",
         "follow",
     ),
     bind(

@@ -78,7 +78,7 @@ pub struct CgroupScreen {
 
 /// Splits the body of the cgroup view.
 pub fn cgroups(body: Rect) -> CgroupScreen {
-    let below = 5.min(body.height / 3);
+    let below = 6.min(body.height / 3);
     let rows = Rect { height: body.height - below, ..body };
     CgroupScreen { rows, detail: Rect { y: rows.y + rows.height, height: below, ..body } }
 }

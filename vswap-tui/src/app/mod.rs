@@ -25,7 +25,9 @@ pub mod palette;
 pub mod prompt;
 pub mod state;
 pub mod summary;
+mod tempo;
 pub mod totals;
+mod typing;
 pub mod update;
 pub mod views;
 

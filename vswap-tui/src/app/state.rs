@@ -8,6 +8,7 @@ use crate::app::layout;
 use crate::app::prompt::Prompt;
 use crate::app::summary::Summary;
 use crate::app::views::{ClusterState, FlowState, MappingState};
+use crate::kernel::ladder::Transition;
 use crate::snapshot::closeup::Closeup;
 use crate::snapshot::watch::Watch;
 use crate::snapshot::{ClusterCell, DeviceView};
@@ -131,6 +132,8 @@ pub struct App {
     pub cgroup_rows: Vec<Row>,
     /// Flow view.
     pub flow: FlowState,
+    /// What the hooks of the shown events tell of each transition of a slot.
+    pub transitions: Vec<Transition>,
     /// What is being typed.
     pub prompt: Option<Prompt>,
     /// Answer to the last command, until the next key.
@@ -164,6 +167,7 @@ impl App {
             cgroups: CgroupState::default(),
             cgroup_rows: Vec::new(),
             flow: FlowState::default(),
+            transitions: Vec::new(),
             prompt: None,
             notice: None,
             baseline: Baseline::default(),
@@ -208,6 +212,11 @@ impl App {
     pub fn closeup(&self) -> Option<&Closeup> {
         let wanted = self.watch().cluster?;
         self.frame.snapshot.closeup.as_deref().filter(|c| (c.dev, c.cluster) == wanted)
+    }
+
+    /// The watched kernel has virtual slots in front of the physical ones.
+    pub fn virtual_swap(&self) -> bool {
+        self.frame.snapshot.devices.iter().any(|d| d.r#virtual)
     }
 
     /// Bytes in a page of the watched kernel.

@@ -1,26 +1,21 @@
 //! The one place where the dashboard changes.
 
-use crate::app::event_filter;
 use crate::app::frame::Frame;
 use crate::app::grid::Grid;
 use crate::app::layout;
 use crate::app::message::{Action, Control, Effect, Message, Step};
 use crate::app::movement::{self, go};
 use crate::app::palette;
-use crate::app::prompt::{Ask, Prompt};
 use crate::app::state::{App, View};
 use crate::app::summary::Summary;
+use crate::app::tempo::{freeze, skip, tempo};
+use crate::app::typing::{accept, ask_for};
 use crate::app::{cgroups, summary};
-use crate::cli::Speed;
+use crate::kernel::recorded;
 use ratatui::layout::Position;
-use std::time::Duration;
-use vswap_common::Entry;
+use std::sync::Arc;
 use vswap_common::slot::CLUSTER_SLOTS;
 
-/// Intervals the keys walk through, in milliseconds; an odd one from the command line joins at its neighbour.
-const INTERVALS: [u64; 8] = [50, 100, 250, 500, 1000, 2000, 5000, 10_000];
-/// Speeds the keys walk through; the fastest is "as fast as the machine goes".
-const SPEEDS: [f64; 10] = [0.01, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 100.0, 1000.0];
 /// Slots followed that can be gone back to.
 const BACK: usize = 64;
 
@@ -138,8 +133,12 @@ fn act(app: &mut App, action: Action) -> Option<Effect> {
     None
 }
 
-fn show(app: &mut App, frame: Frame) {
+pub(super) fn show(app: &mut App, frame: Frame) {
     app.baseline.note(&frame);
+    // A recording has one header, shared by all its frames.
+    if !Arc::ptr_eq(&frame.snapshot.header, &app.frame.snapshot.header) {
+        app.transitions = recorded::transitions(&frame.snapshot.header);
+    }
     app.frame = frame;
     app.summary = Summary::new(&app.frame, app.device_clusters());
     refresh(app);
@@ -195,7 +194,7 @@ fn open(app: &mut App) {
         }
         View::Mapping => {
             let here = app.device().map(|d| (d.dev, app.mapping.off));
-            let to = app.closeup().and_then(|c| c.at(app.mapping.off)?.phys).map(Entry);
+            let to = app.closeup().and_then(|c| c.at(app.mapping.off)?.other_end());
             if let (Some(here), Some(to)) = (here, to) {
                 app.mapping.back.push(here);
                 if app.mapping.back.len() > BACK {
@@ -203,7 +202,12 @@ fn open(app: &mut App) {
                 }
                 jump(app, to.dev(), to.off());
             } else {
-                app.notice = Some("this slot is its own physical slot: nothing to follow".into());
+                let why = match (app.device().is_some_and(|d| d.r#virtual), app.virtual_swap()) {
+                    (true, _) => "no physical slot is behind this one",
+                    (false, true) => "no virtual slot owns this one",
+                    (false, false) => "no virtual swap here: this slot is its own physical slot",
+                };
+                app.notice = Some(why.into());
             }
         }
         View::Cgroups => {
@@ -229,136 +233,13 @@ fn fold_all(app: &mut App) {
     app.cgroups.top = 0;
 }
 
-fn ask_for(app: &mut App, ask: Ask) {
-    let mut prompt = Prompt::new(ask);
-    if ask == Ask::Filter {
-        prompt.text = match app.view {
-            View::Cgroups => app.cgroups.filter.clone(),
-            View::Flow => app.flow.text.clone(),
-            _ => String::new(),
-        };
-    }
-    app.prompt = Some(prompt);
-}
-
-fn accept(app: &mut App) -> Option<Effect> {
-    let prompt = app.prompt.take()?;
-    let done = match prompt.ask {
-        Ask::Command => palette::run(app, &prompt.text),
-        Ask::Filter => set_filter(app, prompt.text.trim()).map(|()| None),
-        Ask::Slot => jump_to(app, prompt.text.trim()).map(|()| None),
-    };
-    done.unwrap_or_else(|why| {
-        app.notice = Some(why);
-        None
-    })
-}
-
-/// Shows only what fits, in the shown view.
-pub(super) fn set_filter(app: &mut App, text: &str) -> Result<(), String> {
-    match app.view {
-        View::Cgroups => {
-            app.cgroups.filter = text.to_owned();
-            (app.cgroups.cursor, app.cgroups.top) = (0, 0);
-        }
-        View::Flow => {
-            let filter = event_filter::parse(text, &app.frame.snapshot.memcgs)?;
-            app.flow = crate::app::views::FlowState { text: text.to_owned(), filter, up: 0 };
-        }
-        _ => return Err("a filter is for the cgroups (4) and the flow (6)".into()),
-    }
-    Ok(())
-}
-
-/// Puts the cursor on the slot that was typed.
-pub(super) fn jump_to(app: &mut App, text: &str) -> Result<(), String> {
-    let (dev, off) =
-        event_filter::slot(text).ok_or(format!("'{text}' is no slot: OFFSET or DEVICE:OFFSET"))?;
-    let dev = dev.or(app.device().map(|d| d.dev)).ok_or("no swap device is known")?;
-    if !app.frame.snapshot.devices.iter().any(|d| d.dev == dev) {
-        return Err(format!("there is no device {dev}"));
-    }
-    jump(app, dev, off);
-    if app.mapping.off == off {
-        Ok(())
-    } else {
-        Err(format!("device {dev} ends at slot {}", app.mapping.off))
-    }
-}
-
-fn jump(app: &mut App, dev: u8, off: u64) {
+/// Puts the cursor of the mapping on a slot of any device.
+pub(super) fn jump(app: &mut App, dev: u8, off: u64) {
     if app.device().is_none_or(|d| d.dev != dev) {
         choose_device(app, dev);
     }
     app.view = View::Mapping;
     go(app, off);
-}
-
-/// Time stands still in a replay; elsewhere only the picture does, because the kernel does not wait.
-fn freeze(app: &mut App) -> Option<Effect> {
-    if let Some(playback) = app.frame.playback {
-        let paused = !playback.paused;
-        // Shown at once; the pump's next frame says the same.
-        app.frame.playback = Some(crate::app::Playback { paused, ..playback });
-        return Some(Effect::Pump(Control::Pause(paused)));
-    }
-    app.frozen = !app.frozen;
-    if !app.frozen
-        && let Some(frame) = app.held.take()
-    {
-        show(app, frame);
-    }
-    None
-}
-
-fn tempo(app: &mut App, by: isize) -> Option<Effect> {
-    if let Some(playback) = app.frame.playback {
-        let speed = match playback.speed {
-            Speed::Max if by > 0 => return None,
-            Speed::Max => Speed::Times(SPEEDS[SPEEDS.len() - 1]),
-            Speed::Times(x) => match walk(&SPEEDS, x, by) {
-                Some(x) => Speed::Times(x),
-                None if by > 0 => Speed::Max,
-                None => return None,
-            },
-        };
-        return Some(set_speed(app, speed));
-    }
-    let steps = INTERVALS.map(|ms| ms as f64);
-    let ms = walk(&steps, app.interval.as_secs_f64() * 1e3, by)?;
-    Some(set_interval(app, Duration::from_millis(ms as u64)))
-}
-
-/// Time runs at this speed from now on.
-pub(super) fn set_speed(app: &mut App, speed: Speed) -> Effect {
-    if let Some(playback) = &mut app.frame.playback {
-        playback.speed = speed;
-    }
-    Effect::Pump(Control::Speed(speed))
-}
-
-/// Frames come this often from now on.
-pub(super) fn set_interval(app: &mut App, interval: Duration) -> Effect {
-    app.interval = interval;
-    app.notice = Some(format!("a frame every {}", humantime::format_duration(interval)));
-    Effect::Pump(Control::Interval(interval))
-}
-
-/// The next step above or below `at`; `None` at the end.
-fn walk(steps: &[f64], at: f64, by: isize) -> Option<f64> {
-    // Steps are far apart: a thousandth tells "on a step" from "beside it".
-    if by > 0 {
-        steps.iter().copied().find(|s| *s > at * 1.001)
-    } else {
-        steps.iter().rev().copied().find(|s| *s < at * 0.999)
-    }
-}
-
-fn skip(app: &App, by: i8) -> Option<Effect> {
-    let timeline = app.timeline.as_ref()?;
-    let part = timeline.end.saturating_sub(timeline.start) / 20 * u64::from(by.unsigned_abs());
-    let to = if by < 0 { app.frame.now.saturating_sub(part) } else { app.frame.now.saturating_add(part) };
-    Some(Effect::Pump(Control::Seek(to.clamp(timeline.start, timeline.end))))
 }
 
 fn switch_device(app: &mut App, by: isize) {

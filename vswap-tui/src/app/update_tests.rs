@@ -5,9 +5,10 @@ use crate::app::frame::Playback;
 use crate::app::prompt::Ask;
 use crate::app::state::Origin;
 use crate::app::views::Paint;
+use crate::cli::Speed;
 use crate::snapshot::{ClusterCell, DeviceView, MemcgView, Snapshot};
 use ratatui::layout::Size;
-use std::sync::Arc;
+use std::time::Duration;
 
 fn frame(events: u64, devices: &[(u8, usize)]) -> Frame {
     let devices = devices
@@ -107,6 +108,19 @@ fn slots_are_followed_to_their_physical_ones_and_back() {
     assert_eq!((app.device().map(|d| d.dev), app.mapping.off), (Some(3), 77));
     press(&mut app, Action::Return);
     assert_eq!((app.device().map(|d| d.dev), app.mapping.off), (Some(1), 4711));
+    // And from the physical slot to the virtual one that owns it.
+    let virt = Some(vswap_common::Entry::new(1, 4711).0);
+    let slots = vec![crate::snapshot::closeup::SlotView { used: true, virt, ..Default::default() }; 512];
+    let near = crate::snapshot::closeup::Closeup { dev: 3, cluster: 0, slots, ..Default::default() };
+    let mut snapshot = (*app.frame.snapshot).clone();
+    snapshot.closeup = Some(Arc::new(near));
+    app.frame.snapshot = Arc::new(snapshot);
+    press(&mut app, Action::Ask(Ask::Slot));
+    assert_eq!(type_in(&mut app, "3:77"), None);
+    press(&mut app, Action::Open);
+    assert_eq!((app.device().map(|d| d.dev), app.mapping.off), (Some(1), 4711));
+    press(&mut app, Action::Open);
+    assert!(app.notice.as_deref().is_some_and(|n| n.contains("no virtual swap here")), "{:?}", app.notice);
     press(&mut app, Action::Ask(Ask::Slot));
     type_in(&mut app, "nonsense");
     assert!(app.notice.as_deref().is_some_and(|n| n.contains("DEVICE:OFFSET")));

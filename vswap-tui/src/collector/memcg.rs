@@ -30,10 +30,23 @@ pub(super) struct Row {
     pub(super) written_back: u64,
     /// What the kernel's files say.
     usage: Option<CgroupUse>,
-    /// Slots of it and all below it when `usage` was told.
+    /// Charged slots of it and all below it when `usage` was told.
     charged_then: u64,
     /// Where the id is mounted; the kernel reuses ids, so this can change.
     path: Option<Arc<str>>,
+}
+
+impl Row {
+    /// Slots in use.
+    fn slots(&self) -> u64 {
+        self.mix.iter().sum()
+    }
+
+    /// Slots charged to `memory.swap`: a slot of a device at its allocation (`__mem_cgroup_try_charge_swap`), a virtual
+    /// one when it gets a physical one (`__mem_cgroup_charge_backing_phys_swap`).
+    fn charged(&self) -> u64 {
+        self.slots() - self.uncharged
+    }
 }
 
 /// All owners, indexed by id: ids are 16 bits, so the table is bounded.
@@ -85,19 +98,19 @@ impl Memcgs {
 
     /// Learns what the kernel's files say of an id.
     pub(super) fn note_use(&mut self, usage: &CgroupUse) {
-        let below = self.path(usage.id).map_or(0, |path| self.slots_below(path));
+        let below = self.path(usage.id).map_or(0, |path| self.charged_below(path));
         let row = self.row_mut(usage.id);
         row.usage = Some(usage.clone());
         row.charged_then = below;
     }
 
-    /// Slots of the cgroup at `path` and of all below it.
-    fn slots_below(&self, path: &str) -> u64 {
+    /// Charged slots of the cgroup at `path` and of all below it.
+    fn charged_below(&self, path: &str) -> u64 {
         let inside = |p: &str| {
             path == "/" || p.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
         let rows = self.rows.iter().filter(|row| row.path.as_deref().is_some_and(inside));
-        rows.map(|row| row.mix.iter().sum::<u64>()).sum()
+        rows.map(Row::charged).sum()
     }
 
     /// What a key frame has of each owner: all but its slots, which come one by one.
@@ -129,7 +142,7 @@ impl Memcgs {
             .rows
             .iter()
             .enumerate()
-            .map(|(id, row)| (row.mix.iter().sum::<u64>(), id as u16))
+            .map(|(id, row)| (row.slots(), id as u16))
             .filter(|(slots, _)| *slots > 0)
             .collect();
         by_slots.sort_unstable_by_key(|(slots, id)| (std::cmp::Reverse(*slots), *id));
@@ -149,9 +162,7 @@ impl Memcgs {
             charged_then: row.charged_then,
             slots,
             mix: row.mix,
-            // A slot of a device is charged at allocation (`__mem_cgroup_try_charge_swap`), a virtual one when it gets
-            // a physical one (`__mem_cgroup_charge_backing_phys_swap`).
-            charged: slots - row.uncharged,
+            charged: row.charged(),
             zswap_bytes: row.zswap_bytes,
             writebacks: row.writebacks,
             refaults: row.refaults,
@@ -189,6 +200,20 @@ mod tests {
         m.row_mut(2).mix[1] = 9;
         let a = m.view().into_iter().find(|r| r.id == 1).unwrap();
         assert_eq!((a.charged_then, a.slots, a.usage.unwrap().swap), (12, 5, Some(49_152)));
+    }
+
+    #[test]
+    fn virtual_slots_without_a_physical_one_cost_neither_their_cgroup_nor_its_parents() {
+        let mut m = Memcgs::default();
+        for (id, path, slots, uncharged) in [(1, "/a", 5, 2), (2, "/a/b", 7, 7)] {
+            m.name(&info(id, path));
+            (m.row_mut(id).mix[3], m.row_mut(id).uncharged) = (slots, uncharged);
+        }
+        for id in [1, 2] {
+            m.note_use(&CgroupUse { id, swap: Some(0), ..CgroupUse::default() });
+        }
+        let told: Vec<_> = m.view().iter().map(|r| (r.id, r.slots, r.charged, r.charged_then)).collect();
+        assert_eq!(told, [(2, 7, 0, 0), (1, 5, 3, 3)]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod hooks;
 pub mod ladder;
 pub mod layout;
 pub mod plan;
+pub mod recorded;
 pub mod symbols;
 pub mod tracepoints;
 pub mod virt;

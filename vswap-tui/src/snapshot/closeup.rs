@@ -28,13 +28,22 @@ pub struct SlotView {
     pub in_zswap_ms: Option<u64>,
     /// Physical slot behind a virtual one (`swp_entry_t.val`); `None` on a plain device.
     pub phys: Option<u64>,
+    /// Virtual slot that this physical one is held for; `None` where it stands for itself.
+    pub virt: Option<u64>,
 }
 
 impl SlotView {
-    /// The slot after this one carries on with it: same place, owner and, if virtual, the next physical slot.
+    /// The other end of the link between a virtual and a physical slot, whichever this one is.
+    pub fn other_end(&self) -> Option<Entry> {
+        self.phys.or(self.virt).map(Entry)
+    }
+
+    /// The slot after this one carries on with it: same place and owner, and the next slot at the other end.
     fn continues(&self, next: &Self) -> bool {
         let same = |s: &Self| (s.used, s.backend, s.cached, s.confirmed, s.order, s.memcg);
-        same(self) == same(next) && self.phys.map(|p| p + 1) == next.phys
+        same(self) == same(next)
+            && self.phys.map(|p| p + 1) == next.phys
+            && self.virt.map(|v| v + 1) == next.virt
     }
 }
 
@@ -117,10 +126,13 @@ mod tests {
             SlotView { used: true, backend: Backend::Zswap, memcg: 3, len: 100, ..SlotView::default() };
         let phys = |p| SlotView { used: true, backend: Backend::Phys, phys: Some(p), ..SlotView::default() };
         let other = SlotView { memcg: 4, ..zswap };
-        let slots = vec![zswap, zswap, other, phys(7), phys(8), phys(10), SlotView::default()];
+        let held = |v| SlotView { used: true, virt: Some(v), ..SlotView::default() };
+        let mut slots = vec![zswap, zswap, other, phys(7), phys(8), phys(10), SlotView::default()];
+        slots.extend([held(3), held(4), held(9)]);
         let near = Closeup { dev: 1, cluster: 2, slots, paths: [(3, Arc::from("/a"))].into() };
         let runs: Vec<_> = near.runs().iter().map(|r| (r.first, r.nr, r.bytes)).collect();
-        assert_eq!(runs, [(0, 2, 200), (2, 1, 100), (3, 2, 0), (5, 1, 0), (6, 1, 0)]);
+        assert_eq!(runs[..5], [(0, 2, 200), (2, 1, 100), (3, 2, 0), (5, 1, 0), (6, 1, 0)]);
+        assert_eq!(runs[5..], [(7, 2, 0), (9, 1, 0)]);
         assert_eq!((near.at(1026).unwrap().memcg, near.at(1023), near.at(2000)), (4, None, None));
         assert_eq!(
             (near.owner(3), near.owner(4), near.owner(0)),

@@ -1,8 +1,62 @@
-//! How latencies are spread, how they change, and which samples were the worst. All of fixed size.
+//! Things that take time: percentiles, how they are spread, how they change, and which samples were the worst. All of
+//! fixed size.
 
-use super::LatencyKind;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+
+/// Things that take time.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[repr(usize)]
+pub enum LatencyKind {
+    /// Swap-in of a zero-filled folio.
+    LoadZero = 0,
+    /// Swap-in from zswap.
+    LoadZswap = 1,
+    /// Swap-in from the device, until the read completed.
+    LoadPhys = 2,
+    /// Store of a whole folio into zswap.
+    StoreZswap = 3,
+    /// Physical write, queued to completed.
+    WritePhys = 4,
+    /// Time a page spent in zswap, resolution 1 ms.
+    InZswap = 5,
+}
+
+impl LatencyKind {
+    /// All kinds in the order of their numbers.
+    pub const ALL: [Self; 6] =
+        [Self::LoadZero, Self::LoadZswap, Self::LoadPhys, Self::StoreZswap, Self::WritePhys, Self::InZswap];
+
+    /// Key in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::LoadZero => "load_zero",
+            Self::LoadZswap => "load_zswap",
+            Self::LoadPhys => "load_phys",
+            Self::StoreZswap => "store_zswap",
+            Self::WritePhys => "write_phys",
+            Self::InZswap => "in_zswap",
+        }
+    }
+}
+
+/// Percentiles of one kind, nanoseconds. Values are within 1 % (two significant digits of the histogram).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct Percentiles {
+    /// Median.
+    pub p50: u64,
+    /// 90th percentile.
+    pub p90: u64,
+    /// 99th percentile.
+    pub p99: u64,
+    /// 99.9th percentile.
+    pub p999: u64,
+    /// Largest.
+    pub max: u64,
+    /// Samples.
+    pub count: u64,
+}
 
 /// Two buckets to each doubling, over all of a `u64`.
 pub const BUCKETS: usize = 128;

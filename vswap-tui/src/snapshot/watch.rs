@@ -47,10 +47,14 @@ impl EventFilter {
     /// Whether the event is wanted.
     #[inline]
     pub fn takes(&self, e: &Event) -> bool {
-        let in_run = |off| has_run(e.kind) && (e.entry.off()..e.entry.off() + u64::from(e.nr)).contains(&off);
+        // A slot is found at either end of an event about a virtual slot and the physical one behind it.
+        let about = |first: Entry| {
+            let in_run = |off| has_run(e.kind) && (first.off()..first.off() + u64::from(e.nr)).contains(&off);
+            self.dev.is_none_or(|dev| first.dev() == dev) && self.off.is_none_or(in_run)
+        };
         (self.kinds == 0 || self.kinds & (1 << (e.kind as u8 % 64)) != 0)
-            && self.dev.is_none_or(|dev| e.entry.dev() == dev && e.kind != Kind::Gap)
-            && self.off.is_none_or(in_run)
+            && (self.dev.is_none() || e.kind != Kind::Gap)
+            && (about(e.entry) || e.other_end().is_some_and(about))
             && self.cpu.is_none_or(|cpu| e.cpu == cpu)
             && self.tid.is_none_or(|tid| e.tid == tid)
             && (self.memcgs.is_empty() || (e.has_memcg() && self.memcgs.contains(&e.memcg)))
@@ -103,6 +107,21 @@ mod tests {
         assert!(!f.takes(&event(Kind::Free, 516, 4)));
         assert!(!f.takes(&event(Kind::Isolate, 512, 9)), "about the cluster, not its slots");
         assert!(!EventFilter::slot(Entry::new(2, 515)).takes(&event(Kind::Free, 512, 4)));
+    }
+
+    #[test]
+    fn events_about_a_link_belong_to_both_of_its_slots() {
+        let virt = EventFilter::slot(Entry::new(0, 900));
+        let taken = Event { arg: Entry::new(0, 898).0, ..event(Kind::Back, 515, 4) };
+        assert!(virt.takes(&taken) && EventFilter::slot(Entry::new(1, 518)).takes(&taken));
+        assert!(!virt.takes(&Event { nr: 2, ..taken }));
+        assert!(!virt.takes(&Event { kind: Kind::Unback, ..taken }), "its `arg` is no slot");
+        let written = Event { arg: Entry::new(3, 70).0, ..event(Kind::Write, 515, 4) };
+        assert!(EventFilter::slot(Entry::new(3, 73)).takes(&written));
+        assert!(
+            !EventFilter::slot(Entry::new(0, 0)).takes(&event(Kind::Write, 515, 1)),
+            "no link, no other end"
+        );
     }
 
     #[test]

@@ -140,7 +140,7 @@ pub struct KeyMemcg {
     pub written_back: u64,
     /// What the kernel's files said last.
     pub usage: Option<CgroupUse>,
-    /// Slots of it and all below it then.
+    /// Charged slots of it and all below it then.
     pub charged_then: u64,
 }
 

@@ -1,5 +1,7 @@
 //! Snapshots made by hand and a reader for drawn frames.
 
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::layout::Size;
@@ -7,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use vswap_tui::app::frame::Frame;
 use vswap_tui::app::{App, Message, Origin, update};
-use vswap_tui::meta::{ClockPair, Header, KernelInfo};
+use vswap_tui::meta::{CgroupUse, ClockPair, Header, KernelInfo};
 use vswap_tui::snapshot::{ClusterCell, DeviceView, List, MemcgView, Percentiles, Point, Snapshot, Totals};
 use vswap_tui::ui;
 use vswap_tui::ui::theme::{Depth, Theme};
@@ -118,4 +120,32 @@ pub(crate) fn lines(app: &App, theme: Theme) -> Vec<String> {
 /// The drawing as one text.
 pub(crate) fn screen(app: &App, theme: Theme) -> String {
     lines(app, theme).join("\n")
+}
+
+/// The line that has all these words, in order.
+pub(crate) fn line_with<'a>(lines: &'a [String], words: &[&str]) -> &'a str {
+    lines
+        .iter()
+        .find(|line| {
+            let mut rest = line.as_str();
+            words.iter().all(|w| rest.split_once(w).map(|(_, after)| rest = after).is_some())
+        })
+        .unwrap_or_else(|| panic!("no line with {words:?} in\n{}", lines.join("\n")))
+}
+
+/// A machine at the bounds: 64 M slots in 131,072 clusters, a thousand cgroups with long paths.
+pub(crate) fn huge() -> Snapshot {
+    let mut snapshot = busy(1000);
+    let cell = snapshot.devices[0].clusters[3];
+    let device = &mut snapshot.devices[0];
+    device.clusters = Arc::new(vec![cell; 131_072]);
+    device.pages = 64 << 20;
+    device.used = 60 << 20;
+    device.aligned = [4 << 20, 1 << 20, 1 << 18, 1 << 16, 4711, 1 << 12, 1 << 9, 64, 3, 0];
+    for (i, m) in snapshot.memcgs.iter_mut().enumerate() {
+        m.path = format!("/kubepods.slice/{}/コンテナ-{i}", "burstable-".repeat(20)).into();
+        m.usage = Some(CgroupUse { swap: Some(990 * 4096), ..CgroupUse::default() });
+        m.charged_then = 990;
+    }
+    snapshot
 }

@@ -41,6 +41,11 @@ pub(super) fn draw(pen: &mut Pen<'_>, y: u16, theme: Theme, app: &App, e: &Event
         pen.put(SLOT, y, &format!("{}:{}{run}", e.entry.dev(), e.entry.off()), Style::new());
     }
     let mut text = detail(e);
+    if let Some(other) = e.other_end() {
+        let link = if e.kind == Kind::Back { "for" } else { "to" };
+        let comma = if text.is_empty() { "" } else { ", " };
+        text.push_str(&format!("{comma}{link} {}:{}", other.dev(), other.off()));
+    }
     if e.has_memcg() {
         let known = app.frame.snapshot.memcgs.iter().find(|m| m.id == e.memcg);
         let owner = match (e.memcg, known) {

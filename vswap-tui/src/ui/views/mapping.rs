@@ -1,4 +1,5 @@
-//! The mapping: runs of slots of one cluster, where they lead, and the slot under the cursor with its history.
+//! The mapping: runs of slots of one cluster, where they lead or what they hold, and the slot under the cursor with its
+//! history.
 
 use super::clusters::slots::look;
 use super::slot;
@@ -87,10 +88,11 @@ fn line(pen: &mut Pen<'_>, y: u16, theme: Theme, near: &Closeup, run: &Run, curs
     pen.cell(STATE, y, c, style);
     let word = if run.slot.used { Theme::backend_name(run.slot.backend) } else { "free" };
     pen.put(STATE + 2, y, word, style);
-    let leads = match run.slot.phys.map(Entry) {
-        Some(to) => format!("{}:{}", to.dev(), to.off()),
-        None if run.slot.used && run.slot.cached => "swap cache".into(),
-        None => "-".into(),
+    let leads = match (run.slot.phys.map(Entry), run.slot.virt.map(Entry)) {
+        (Some(to), _) => format!("{}:{}", to.dev(), to.off()),
+        (None, Some(of)) => format!("holds {}:{}", of.dev(), of.off()),
+        _ if run.slot.used && run.slot.cached => "swap cache".into(),
+        _ => "-".into(),
     };
     pen.put(PHYS, y, &leads, plain);
     if run.slot.used {

@@ -1,6 +1,7 @@
 //! The screens.
 
 pub mod allocator;
+mod causes;
 pub mod cgroups;
 pub mod clusters;
 pub mod doctor;

@@ -42,6 +42,7 @@ fn state(slot: &SlotView, page: u64) -> String {
             format!("zswap, {} of {}", format::bytes(slot.len.into()), format::bytes(page))
         }
         Backend::Zswap => "zswap".into(),
+        Backend::Phys if slot.virt.is_some() => "phys: held for a virtual slot".into(),
         Backend::Phys => "phys: written to the device".into(),
     };
     if let Some(ms) = slot.in_zswap_ms {
@@ -60,10 +61,14 @@ fn state(slot: &SlotView, page: u64) -> String {
 /// Where the slot leads, or what leads to it.
 fn leads(app: &App, slot: &SlotView, off: u64) -> String {
     let is_virtual = app.device().is_some_and(|d| d.r#virtual);
-    match (slot.phys.map(Entry), is_virtual) {
+    match (slot.phys.map(Entry), slot.virt.map(Entry)) {
         (Some(to), _) => format!("to physical slot {}:{} (Enter follows)", to.dev(), to.off()),
-        (None, true) => "to no physical slot".into(),
-        (None, false) => format!("nowhere else: page {off} of the device is its place"),
+        (None, Some(of)) => {
+            format!("back to virtual slot {}:{}, whose data it holds (Enter follows)", of.dev(), of.off())
+        }
+        _ if is_virtual => "to no physical slot".into(),
+        _ if app.virtual_swap() => "back to no virtual slot: none holds it".into(),
+        _ => format!("nowhere else: no virtual swap here, page {off} of the device is its place"),
     }
 }
 

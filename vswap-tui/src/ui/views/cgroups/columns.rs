@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::app::cgroups::{Row, SortBy};
 use crate::snapshot::Backend;
 use crate::ui::format;
+use vswap_common::why::Writeback;
 
 /// A column.
 pub(super) struct Column {
@@ -34,7 +35,14 @@ fn rate(row: &Row, i: usize) -> String {
     if row.sums.rates[i] > 0.0 { format::rate(row.sums.rates[i], 7) } else { ".".into() }
 }
 
-pub(super) const COLUMNS: [Column; 13] = [
+fn written_back(row: &Row, cause: Writeback) -> String {
+    match row.sums.writebacks[cause as usize] {
+        0 => ".".into(),
+        n => format::count_in(n, 8),
+    }
+}
+
+pub(super) const COLUMNS: [Column; 17] = [
     column("slots", 10, Some(SortBy::Slots), |r, _| format::count_in(r.sums.slots, 9)),
     column("zswap", 9, Some(SortBy::Zswap), |r, _| backend(r, Backend::Zswap)),
     column("phys", 9, Some(SortBy::Phys), |r, _| backend(r, Backend::Phys)),
@@ -47,6 +55,12 @@ pub(super) const COLUMNS: [Column; 13] = [
     column("pool", 10, None, |r, _| format::bytes(r.sums.zswap_bytes)),
     column("limit", 10, None, limit),
     column("wb/s", 8, Some(SortBy::Writeback), |r, _| rate(r, 2)),
+    column("wb:shrink", 10, None, |r, _| written_back(r, Writeback::Shrinker)),
+    column("wb:pool", 9, None, |r, _| written_back(r, Writeback::PoolLimit)),
+    column("wb:limit", 9, None, |r, _| written_back(r, Writeback::MemcgLimit)),
+    column("reread", 9, None, |r, _| {
+        if r.sums.refaults == 0 { ".".into() } else { format::count_in(r.sums.refaults, 8) }
+    }),
     column("folio", 9, None, |r, _| backend(r, Backend::Folio)),
 ];
 

@@ -1,13 +1,15 @@
 //! The cgroup under the cursor: what moved, and our count against the kernel's own files.
 
+use super::super::causes::{cause, shares};
 use super::columns::{difference, ratio};
 use crate::app::App;
-use crate::app::cgroups::Row;
+use crate::app::cgroups::{Row, Sums};
 use crate::ui::format;
 use crate::ui::pen::{Pen, tail};
 use crate::ui::theme::Theme;
 use crate::ui::widgets::title;
 use ratatui::style::Style;
+use vswap_common::why::Writeback;
 
 pub(super) fn draw(pen: &mut Pen<'_>, theme: Theme, app: &App) {
     let Some(row) = app.cgroup_rows.get(app.cgroups.cursor) else { return };
@@ -15,23 +17,34 @@ pub(super) fn draw(pen: &mut Pen<'_>, theme: Theme, app: &App) {
     title(pen, 0, theme, &tail(&row.path, room), &[]);
     let page = app.page_size();
     let s = &row.sums;
-    let [out, into, back] = s.moved.map(format::count);
-    pen.put(
-        1,
-        1,
-        &format!("since the start  out {out}, in {into}, written back by zswap {back} pages"),
-        Style::new(),
-    );
+    let [out, into, _] = s.moved.map(format::count);
+    pen.put(1, 1, &format!("since the start  out {out}, in {into} pages"), Style::new());
+    pen.put(1, 2, &format!("written back     {}", written_back(s)), Style::new());
     let pool = format!(
         "zswap            {} hold {}, ratio {}",
         format::bytes(s.zswap_bytes),
         format::bytes(s.mix[crate::snapshot::Backend::Zswap as usize].saturating_mul(page)),
         ratio(row, page)
     );
-    pen.put(1, 2, &pool, Style::new());
+    pen.put(1, 3, &pool, Style::new());
     let (text, style) = audit(row, app, theme);
-    pen.put(1, 3, &text, style);
-    pen.put(1, 4, &limits(row, app), Style::new());
+    pen.put(1, 4, &text, style);
+    pen.put(1, 5, &limits(row, app), Style::new());
+}
+
+/// What zswap wrote back of it, why, and how much of that was read again.
+fn written_back(s: &Sums) -> String {
+    let pages: u64 = s.writebacks.iter().sum();
+    if pages == 0 {
+        return "nothing by zswap".into();
+    }
+    let causes = shares(Writeback::ALL.iter().map(|c| (cause(*c), s.writebacks[*c as usize])));
+    format!(
+        "{} pages, {}; read again {}",
+        format::count(pages),
+        causes.unwrap_or_default(),
+        format::count(s.refaults)
+    )
 }
 
 /// Our count of charged slots against `memory.swap.current`.

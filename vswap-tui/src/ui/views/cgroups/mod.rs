@@ -66,7 +66,8 @@ pub fn draw(buf: &mut Buffer, body: Rect, theme: Theme, app: &App) {
 fn heading(pen: &mut Pen<'_>, theme: Theme, app: &App) {
     let c = &app.cgroups;
     let all = app.frame.snapshot.memcgs.len();
-    let mut text = format!("{all} cgroups with slots, {}", if c.tree { "tree with sums" } else { "flat" });
+    let s = if all == 1 { "" } else { "s" };
+    let mut text = format!("{all} cgroup{s} with slots, {}", if c.tree { "tree with sums" } else { "flat" });
     text.push_str(&format!(", by {}{}", c.sort.name(), if c.reverse { ", least first" } else { "" }));
     if !c.filter.is_empty() {
         text.push_str(&format!(", only '{}'", c.filter));
@@ -79,9 +80,12 @@ fn heading(pen: &mut Pen<'_>, theme: Theme, app: &App) {
     }
 }
 
-/// Columns from the first on, as long as the path keeps a third of the width.
+/// Columns of the path at least; of long paths the end says most.
+const PATH: u16 = 48;
+
+/// Columns from the first on, as long as the path keeps a third of the width, or what most paths take.
 fn fitting(width: u16) -> Vec<&'static Column> {
-    let mut room = width.saturating_sub((width / 3).max(14));
+    let mut room = width.saturating_sub((width / 3).clamp(14, PATH));
     let fits = |c: &&Column| {
         let fits = c.width <= room;
         room = room.saturating_sub(c.width);

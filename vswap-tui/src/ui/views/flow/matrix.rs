@@ -16,6 +16,9 @@ const FIGURE: u16 = 9;
 /// Columns of one matrix.
 const WIDTH: u16 = NAME + 5 * FIGURE + 2;
 
+/// Columns of both.
+pub(super) const BOTH: u16 = 2 * WIDTH;
+
 /// Both matrices; the totals go first when there is no room.
 pub(super) fn draw(pen: &mut Pen<'_>, theme: Theme, app: &App) {
     let s = &app.frame.snapshot;
@@ -28,7 +31,7 @@ pub(super) fn draw(pen: &mut Pen<'_>, theme: Theme, app: &App) {
         }
         None => "-".into(),
     });
-    if pen.width() >= 2 * WIDTH {
+    if pen.width() >= BOTH {
         pen.put(WIDTH + 1, 0, " Slots since the start ", theme.strong());
         one(pen, WIDTH, theme, |from, to| match s.transitions[from][to] {
             0 => ".".into(),

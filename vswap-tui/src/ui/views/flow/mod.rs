@@ -1,6 +1,7 @@
 //! From where to where pages move, and the events that say so.
 
 mod matrix;
+mod why;
 
 use super::event;
 use crate::app::App;
@@ -16,11 +17,25 @@ pub fn draw(buf: &mut Buffer, body: Rect, theme: Theme, app: &App) {
     if s.events == 0 && s.used() == 0 {
         return super::empty(buf, body, theme, app);
     }
-    let top = matrix::ROWS.min(body.height);
-    let matrices = Rect { height: top, ..body };
-    matrix::draw(&mut Pen::new(buf, matrices), theme, app);
-    let rest = Rect { y: body.y + top, height: body.height - top, ..body };
-    log(&mut Pen::new(buf, rest), theme, app);
+    let mut rest = body;
+    let mut take = |rows: u16| {
+        let rows = rows.min(rest.height);
+        let part = Rect { height: rows, ..rest };
+        rest = Rect { y: rest.y + rows, height: rest.height - rows, ..rest };
+        part
+    };
+    let mut top = take(matrix::ROWS);
+    let causes = why::lines(app);
+    if body.width >= matrix::BOTH + why::WIDE {
+        // Beside the matrices, where nothing else would be.
+        let side = Rect { x: top.x + matrix::BOTH, width: top.width - matrix::BOTH, ..top };
+        top.width = matrix::BOTH;
+        why::draw(&mut Pen::new(buf, side), theme, &causes);
+    } else if !causes.is_empty() {
+        why::draw(&mut Pen::new(buf, take(1 + causes.len() as u16)), theme, &causes);
+    }
+    matrix::draw(&mut Pen::new(buf, top), theme, app);
+    log(&mut Pen::new(buf, take(u16::MAX)), theme, app);
 }
 
 /// The newest events at the bottom.

@@ -9,12 +9,12 @@
 //! Devices          | Cgroups
 //! ```
 
-mod causes;
 mod latency;
 mod tables;
 mod traffic;
 mod whereabouts;
 
+use super::causes;
 use crate::app::App;
 use crate::ui::format;
 use crate::ui::pen::Pen;
@@ -57,7 +57,7 @@ pub fn draw(buf: &mut Buffer, body: Rect, theme: Theme, app: &App) {
     pair(buf, take(traffic::ROWS), theme, app, traffic::draw, latency::draw);
     // The tables below need their room more.
     if body.height >= 20 && causes::any(app) {
-        causes::draw(&mut Pen::new(buf, take(1)), theme, &app.frame.snapshot.why);
+        causes::line(&mut Pen::new(buf, take(1)), theme, &app.frame.snapshot.why);
     }
     pair(buf, take(u16::MAX), theme, app, tables::devices, tables::cgroups);
 }

@@ -1,12 +1,13 @@
 //! The pump: takes events from a source when they are due and feeds the collector.
 
+mod seek;
+
 use crate::app::frame::Vitals;
 use crate::app::message::Control;
 use crate::app::{End, Frame, Playback};
 use crate::check::Beside;
 use crate::collector::Collector;
 use crate::collector::journal::Journal;
-use crate::decode::Event;
 use crate::meta::{Trailer, Update};
 use crate::runtime::Outcome;
 use crate::runtime::goal::Goal;
@@ -20,9 +21,6 @@ use std::time::{Duration, Instant};
 const HISTORY_NS: u64 = 500_000_000;
 /// Events taken in before keys and frames are looked at again: well under a millisecond of work.
 const CHUNK: usize = 8192;
-
-/// Reading on or again is waited for this long before a key frame is used.
-const PATIENCE: Duration = Duration::from_millis(300);
 
 /// What a step of the pump came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,92 +156,6 @@ impl Pump {
         Ok(Advanced::Busy)
     }
 
-    /// The event that was just taken in is what was looked for; then time stops at it.
-    fn reaches(&mut self, event: &Event) -> bool {
-        let differences = self.differences();
-        let reached = self.goal.as_mut().is_some_and(|goal| goal.reached(event, differences));
-        if reached {
-            self.goal = None;
-            self.pause_here();
-        }
-        reached
-    }
-
-    /// Differences of kernel and model, and of events and slot map, so far.
-    fn differences(&self) -> u64 {
-        self.collector.contradictions() + self.beside.as_ref().map_or(0, Beside::misses)
-    }
-
-    /// The way to the goal is over: at the instant asked for, or at the end.
-    fn arrive(&mut self) {
-        let at = match self.goal.take() {
-            Some(Goal::Time(at)) => at.max(self.ts),
-            Some(_) => self.ts,
-            None => return,
-        };
-        let wall = Instant::now();
-        if let Some(pace) = &mut self.pace {
-            pace.set_paused(pace.paused(), at, wall);
-        }
-    }
-
-    fn pause_here(&mut self) {
-        let (at, wall) = (self.ts, Instant::now());
-        if let Some(pace) = &mut self.pace {
-            pace.start(at, wall);
-            pace.set_paused(true, at, wall);
-        }
-    }
-
-    /// Goes to an instant of event time: on by reading faster, back by reading again from the beginning, so that the
-    /// model can follow. What takes too long goes by key frames, without the model ([`Pump::jump`]).
-    fn seek(&mut self, at: u64) -> anyhow::Result<()> {
-        if at < self.ts && self.first_ts.is_some() {
-            let Some(collector) = self.source.seek(0, HISTORY_NS, &[])? else { return Ok(()) };
-            let header = Arc::new(self.source.header().clone());
-            self.beside = self.beside.take().map(|b| b.restarted(&header));
-            self.begin_at(collector);
-        }
-        self.goal = Some(Goal::Time(at));
-        self.hurry = Some(Instant::now() + PATIENCE);
-        Ok(())
-    }
-
-    /// To the last key frame before the goal, if there is one between here and there and reading takes too long.
-    fn jump(&mut self) -> anyhow::Result<()> {
-        let Some(Goal::Time(at)) = self.goal else { return Ok(()) };
-        if self.hurry.is_none_or(|due| Instant::now() < due) {
-            return Ok(());
-        }
-        self.hurry = None;
-        if self.source.landing(at)?.is_none_or(|frame| frame <= self.ts) {
-            return Ok(());
-        }
-        let history = self.collector.snapshot().history;
-        if let Some(collector) = self.source.seek(at, HISTORY_NS, &history)? {
-            let why = "the model cannot follow a jump into the middle of a recording: key 0 goes back to its \
-                       beginning, a slower speed stays in sequence";
-            self.beside = self.beside.take().map(|_| Beside::new(why.into()));
-            self.begin_at(collector);
-        }
-        Ok(())
-    }
-
-    /// The next event of the source follows on this state; what is watched, and how, stays.
-    fn begin_at(&mut self, mut collector: Collector) {
-        collector.remember(&self.collector);
-        if let Some(journal) = &mut self.journal {
-            journal.clear(collector.now() > 0);
-            collector.look_into(journal.wanted().cluster);
-        }
-        self.batch.clear();
-        (self.taken, self.ts, self.events) = (0, collector.now(), collector.taken());
-        (self.end, self.trailer) = (None, None);
-        self.first_ts = (self.events > 0).then(|| collector.started());
-        self.last_frame = (Instant::now(), self.events);
-        self.collector = collector;
-    }
-
     /// Next batch; its news hold for all its events, because names may only come with them.
     fn refill(&mut self, wait: Duration) -> anyhow::Result<()> {
         let polled = self.source.poll(&mut self.batch, wait)?;
@@ -373,6 +285,11 @@ impl Pump {
         }
     }
 
+    /// It is on the way to an instant or a landmark.
+    pub const fn seeks(&self) -> bool {
+        self.goal.is_some()
+    }
+
     /// The state now.
     pub fn frame(&mut self) -> Frame {
         let wall = Instant::now();
@@ -410,5 +327,6 @@ impl Pump {
 }
 
 #[cfg(test)]
-#[path = "pump_tests.rs"]
+mod seek_tests;
+#[cfg(test)]
 mod tests;

@@ -1,4 +1,5 @@
-//! Why, in one line: who reclaims, why zswap writes back and refuses, why folios get no slot. Shares since the start.
+//! Causes in words: who reclaims, why zswap writes back and refuses, why folios get no slot. The overview has their
+//! shares since the start in one line, the flow what they come to in a second, the cgroups each its own.
 
 use crate::app::App;
 use crate::snapshot::why::{Fallback, Why};
@@ -9,7 +10,7 @@ use ratatui::style::Style;
 use vswap_common::why::{Reclaimer, Refusal, Writeback};
 
 /// Draws the line if there is anything to say; what does not fit is cut from its end.
-pub(super) fn draw(pen: &mut Pen<'_>, theme: Theme, why: &Why) {
+pub(super) fn line(pen: &mut Pen<'_>, theme: Theme, why: &Why) {
     pen.put(1, 0, "Why", theme.strong());
     pen.put(5, 0, &parts(why).join("; "), Style::new());
 }
@@ -19,32 +20,52 @@ pub(super) fn any(app: &App) -> bool {
     !parts(&app.frame.snapshot.why).is_empty()
 }
 
-fn parts(why: &Why) -> Vec<String> {
+/// A question and its answers: how many pages (folios, where none got a slot) had which cause.
+pub(super) struct Question {
+    /// In a few words.
+    pub(super) head: &'static str,
+    /// Cause and number, those with none as well.
+    pub(super) answers: Vec<(&'static str, u64)>,
+}
+
+/// All that is known of causes.
+pub(super) fn questions(why: &Why) -> [Question; 4] {
     let out = Reclaimer::ALL.iter().map(|who| (who.name(), why.swapped_out(*who)));
-    let back = Writeback::ALL.iter().map(|cause| (words(*cause), why.written_back(*cause)));
-    let refused = Refusal::ALL.iter().map(|r| (reason(*r), why.refusals[*r as usize].pages));
+    let back = Writeback::ALL.iter().map(|w| (cause(*w), why.written_back(*w)));
+    let mut refused: Vec<(&str, u64)> = Vec::new();
+    for r in Refusal::ALL {
+        let (name, pages) = (reason(*r), why.refusals[*r as usize].pages);
+        match refused.iter_mut().find(|(known, _)| *known == name) {
+            // Two causes that are one to a reader.
+            Some((_, sum)) => *sum += pages,
+            None => refused.push((name, pages)),
+        }
+    }
     let slots = [Fallback::NoRun, Fallback::NoSpace, Fallback::MemcgLimit, Fallback::Unsupported]
         .map(|reason| (fallback(reason), why.large_fallbacks(reason)));
-    let mut parts: Vec<String> = [("out by", shares(out)), ("written back for", shares(back))]
-        .into_iter()
-        .filter_map(|(what, shares)| Some(format!("{what} {}", shares?)))
-        .collect();
-    let written: u64 = Writeback::ALL.iter().map(|cause| why.written_back(*cause)).sum();
+    [
+        Question { head: "out by", answers: out.collect() },
+        Question { head: "written back for", answers: back.collect() },
+        Question { head: "zswap refused:", answers: refused },
+        Question { head: "large folios split:", answers: slots.into() },
+    ]
+}
+
+fn parts(why: &Why) -> Vec<String> {
+    let told = |q: &Question| Some(format!("{} {}", q.head, shares(q.answers.iter().copied())?));
+    let [out, back, refused, slots] = questions(why);
+    let mut parts: Vec<String> = [told(&out), told(&back)].into_iter().flatten().collect();
+    let written: u64 = back.answers.iter().map(|(_, n)| n).sum();
     if written > 0 && why.refaults.count > 0 {
         let again = why.refaults.count.min(written);
         parts.push(format!("{} of that read again", format::percent_of(again, written)));
     }
-    if let Some(shares) = shares(refused) {
-        parts.push(format!("zswap refused: {shares}"));
-    }
-    if let Some(shares) = shares(slots.into_iter()) {
-        parts.push(format!("large folios split: {shares}"));
-    }
+    parts.extend([told(&refused), told(&slots)].into_iter().flatten());
     parts
 }
 
 /// The parts that are there, largest first, as shares of their sum.
-fn shares(of: impl Iterator<Item = (&'static str, u64)>) -> Option<String> {
+pub(super) fn shares(of: impl Iterator<Item = (&'static str, u64)>) -> Option<String> {
     let mut some: Vec<_> = of.filter(|(_, n)| *n > 0).collect();
     some.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
     let sum: u64 = some.iter().map(|(_, n)| n).sum();
@@ -53,7 +74,8 @@ fn shares(of: impl Iterator<Item = (&'static str, u64)>) -> Option<String> {
     (!text.is_empty()).then(|| text.join(", "))
 }
 
-const fn words(cause: Writeback) -> &'static str {
+/// Why zswap wrote back, in words.
+pub(super) const fn cause(cause: Writeback) -> &'static str {
     match cause {
         Writeback::Unknown => "unknown",
         Writeback::Shrinker => "shrinker",
@@ -97,6 +119,8 @@ mod tests {
         why.writeout[Reclaimer::Direct as usize][3] = 900;
         why.writeback[Writeback::PoolLimit as usize][0] = 8;
         why.refaults.count = 2;
+        why.refusals[Refusal::CompressFail as usize].pages = 3;
+        why.refusals[Refusal::CompressPoor as usize].pages = 1;
         why.fallbacks[Fallback::NoRun as usize] = [5, 0, 0, 0, 3, 0, 0, 0, 0, 0];
         assert_eq!(
             parts(&why),
@@ -104,6 +128,7 @@ mod tests {
                 "out by kswapd 75.0 %, memcg 25.0 %",
                 "written back for full pool 100 %",
                 "25.0 % of that read again",
+                "zswap refused: incompressible 100 %",
                 "large folios split: no aligned run 100 %",
             ]
         );

@@ -1,10 +1,13 @@
 //! Rows of the cgroup view: the owners of a snapshot as a tree with sums, or flat; sorted, filtered, folded.
 
+mod tree;
+
 use crate::app::baseline::Baseline;
 use crate::app::frame::Frame;
 use crate::snapshot::{Backend, MemcgView, Mix};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
+use vswap_common::why::WRITEBACKS;
 
 /// What rows are sorted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +116,10 @@ pub struct Sums {
     pub moved: [u64; 3],
     /// The same a second.
     pub rates: [f64; 3],
+    /// Pages written back from zswap since the start by [`vswap_common::why::Writeback`].
+    pub writebacks: [u64; WRITEBACKS],
+    /// Pages of those that were read from the device again.
+    pub refaults: u64,
 }
 
 impl Sums {
@@ -123,6 +130,8 @@ impl Sums {
         self.mix.iter_mut().zip(other.mix).for_each(|(a, b)| *a += b);
         self.moved.iter_mut().zip(other.moved).for_each(|(a, b)| *a += b);
         self.rates.iter_mut().zip(other.rates).for_each(|(a, b)| *a += b);
+        self.writebacks.iter_mut().zip(other.writebacks).for_each(|(a, b)| *a += b);
+        self.refaults += other.refaults;
     }
 }
 
@@ -147,15 +156,6 @@ pub struct Row {
     pub audit: Option<i64>,
 }
 
-struct Node {
-    path: String,
-    label: String,
-    memcg: Option<usize>,
-    children: Vec<usize>,
-    sums: Sums,
-    below: usize,
-}
-
 /// The rows of a frame.
 pub fn rows(state: &CgroupState, frame: &Frame, baseline: &Baseline, page: u64) -> Vec<Row> {
     let memcgs = &frame.snapshot.memcgs;
@@ -175,15 +175,14 @@ pub fn rows(state: &CgroupState, frame: &Frame, baseline: &Baseline, page: u64) 
             zswap_bytes: m.zswap_bytes,
             moved: now,
             rates: [rate(0), rate(1), rate(2)],
+            writebacks: m.writebacks,
+            refaults: m.refaults,
         }
     };
     let wanted = memcgs.iter().enumerate().filter(|(_, m)| m.path.contains(&state.filter));
     let mut out = Vec::new();
     if state.tree {
-        let mut nodes = tree(wanted.map(|(i, m)| (i, m, figures(m))));
-        sum_up(&mut nodes, 0);
-        let roots = std::mem::take(&mut nodes[0].children);
-        walk(state, &nodes, roots, 0, memcgs, page, &mut out);
+        tree::add(state, wanted.map(|(i, m)| (i, m, figures(m))), memcgs, page, &mut out);
     } else {
         out.extend(wanted.map(|(i, m)| Row {
             path: m.path.to_string(),
@@ -211,98 +210,6 @@ fn audit(m: &MemcgView, page: u64) -> Option<i64> {
     let kernel = m.usage.as_ref()?.swap?;
     let ours = m.charged_then.saturating_mul(page);
     Some(i64::try_from(kernel).unwrap_or(i64::MAX).saturating_sub(i64::try_from(ours).unwrap_or(i64::MAX)))
-}
-
-/// Nodes by path; node 0 is above all.
-fn tree<'a>(memcgs: impl Iterator<Item = (usize, &'a MemcgView, Sums)>) -> Vec<Node> {
-    let node = |path: String, label: &str| Node {
-        path,
-        label: label.to_owned(),
-        memcg: None,
-        children: Vec::new(),
-        sums: Sums::default(),
-        below: 0,
-    };
-    let mut nodes = vec![node(String::new(), "")];
-    let mut known: FxHashMap<(usize, &str), usize> = FxHashMap::default();
-    for (i, m, sums) in memcgs {
-        let mut at = 0;
-        let parts = m.path.split('/').filter(|p| !p.is_empty());
-        // The root cgroup and owners without a path stand beside the top ones.
-        let alone = (&*m.path == "/").then_some("/");
-        for part in alone.into_iter().chain(parts) {
-            at = *known.entry((at, part)).or_insert_with(|| {
-                let path = match part.starts_with('#') || part == "/" {
-                    true => part.to_owned(),
-                    false => format!("{}/{part}", nodes[at].path),
-                };
-                nodes.push(node(path, part));
-                let new = nodes.len() - 1;
-                nodes[at].children.push(new);
-                new
-            });
-        }
-        nodes[at].memcg = Some(i);
-        nodes[at].sums.add(&sums);
-        if m.id == 0 && m.path.starts_with('#') {
-            nodes[at].label = name(m);
-        }
-    }
-    nodes
-}
-
-/// Adds what is below to each node; steps that lead to one node only are joined with it. The depth is that of paths,
-/// which the kernel bounds.
-fn sum_up(nodes: &mut [Node], at: usize) {
-    for child in nodes[at].children.clone() {
-        sum_up(nodes, child);
-        let (sums, below) = (nodes[child].sums, nodes[child].below + 1);
-        nodes[at].sums.add(&sums);
-        nodes[at].below += below;
-    }
-    if at != 0
-        && nodes[at].memcg.is_none()
-        && let [only] = nodes[at].children[..]
-    {
-        let label = format!("{}/{}", nodes[at].label, nodes[only].label);
-        let (path, memcg) = (nodes[only].path.clone(), nodes[only].memcg);
-        let (children, below) = (std::mem::take(&mut nodes[only].children), nodes[only].below);
-        let sums = nodes[only].sums;
-        nodes[at] = Node { path, label, memcg, children, sums, below };
-    }
-}
-
-fn walk(
-    state: &CgroupState,
-    nodes: &[Node],
-    mut siblings: Vec<usize>,
-    depth: usize,
-    memcgs: &[MemcgView],
-    page: u64,
-    out: &mut Vec<Row>,
-) {
-    let difference = |n: &Node| n.memcg.and_then(|i| audit(&memcgs[i], page));
-    siblings.sort_by(|a, b| {
-        let (a, b) = (&nodes[*a], &nodes[*b]);
-        order(state, (&a.sums, difference(a), &a.path), (&b.sums, difference(b), &b.path))
-    });
-    for at in siblings {
-        let n = &nodes[at];
-        let folded = state.folded.contains(&n.path) && !n.children.is_empty();
-        out.push(Row {
-            path: n.path.clone(),
-            label: n.label.clone(),
-            depth,
-            below: n.below,
-            folded,
-            sums: n.sums,
-            memcg: n.memcg,
-            audit: difference(n),
-        });
-        if !folded {
-            walk(state, nodes, n.children.clone(), depth + 1, memcgs, page, out);
-        }
-    }
 }
 
 type Key<'a> = (&'a Sums, Option<i64>, &'a str);
@@ -395,6 +302,7 @@ mod tests {
         baseline.note(&frame(1, machine()));
         let mut later = machine();
         later[1].out += 40;
+        (later[0].writebacks, later[1].writebacks, later[1].refaults) = ([0, 1, 0, 0], [0, 2, 5, 0], 3);
         let now = frame(2_000_000_001, later);
         let rows = rows(&CgroupState::default(), &now, &baseline, 4096);
         assert_eq!(
@@ -403,5 +311,10 @@ mod tests {
             "a parent has its children's"
         );
         assert_eq!((rows[0].audit, rows[1].audit), (Some(8192), None));
+        assert_eq!(
+            (rows[0].sums.writebacks, rows[0].sums.refaults),
+            ([0, 3, 5, 0], 3),
+            "causes of all below it"
+        );
     }
 }

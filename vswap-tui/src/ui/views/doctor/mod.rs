@@ -1,5 +1,7 @@
 //! What this kernel lets be seen, live: what of a slot's life is visible and why not, and what each hook tells and loses.
 
+mod ladder;
+
 use crate::app::App;
 use crate::meta::{HookPlan, HookState, HookTotals};
 use crate::ui::format;
@@ -15,6 +17,7 @@ pub fn draw(buf: &mut Buffer, body: Rect, theme: Theme, app: &App) {
     let mut lines = Lines::default();
     kernel(&mut lines, body.width, theme, app);
     trust(&mut lines, body.width, theme, app);
+    ladder::add(&mut lines, body.width, theme, app);
     hooks(&mut lines, body.width, theme, app);
     // The last line can be scrolled to, not past.
     let top = app.doctor_top.min(lines.len().saturating_sub(usize::from(body.height)));

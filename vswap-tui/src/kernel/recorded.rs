@@ -1,0 +1,57 @@
+//! The ladder of a recording, from its header alone: what its hooks tell of each transition. Sums below the hooks are in
+//! no recording, so what no hook tells is blind here, even where `vswap doctor` finds a total on the host.
+
+use super::counters::Counters;
+use super::ladder::{Below, Transition, ladder};
+use crate::meta::{Header, HookPlan};
+use vswap_common::tally::Items;
+use vswap_common::{Field, Hook, Layout};
+
+/// The transitions in the order of a slot's life; none where nothing is attached, as in a generated load.
+pub fn transitions(header: &Header) -> Vec<Transition> {
+    if header.plan.is_empty() {
+        return Vec::new();
+    }
+    let planned = |hook: &Hook| {
+        let known = header.plan.iter().find(|p| p.hook == hook.program());
+        known.cloned().unwrap_or_else(|| HookPlan {
+            hook: hook.program().to_owned(),
+            reason: "the recorder did not know it".to_owned(),
+            ..HookPlan::default()
+        })
+    };
+    let hooks: Vec<HookPlan> = Hook::ALL.iter().map(planned).collect();
+    let mut layout = Layout::EMPTY;
+    for field in Field::ALL {
+        if let Some(value) = header.layout.get(field.label()) {
+            layout.set(*field, *value);
+        }
+    }
+    let below = Below { points: &[], items: &Items::EMPTY, counters: &Counters::default() };
+    ladder(&hooks, &layout, &below, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::ladder::Sight;
+    use crate::meta::HookState;
+
+    #[test]
+    fn hooks_are_found_by_name_and_one_of_a_newer_version_is_told() {
+        assert!(transitions(&Header::default()).is_empty());
+        let ok = |hook: &Hook| HookPlan {
+            hook: hook.program().to_owned(),
+            how: "fentry".to_owned(),
+            state: HookState::Ok,
+            ..HookPlan::default()
+        };
+        // Another order than ours, and one hook less.
+        let plan: Vec<_> = Hook::ALL.iter().rev().filter(|h| **h != Hook::Isolate).map(ok).collect();
+        let all = transitions(&Header { plan, ..Header::default() });
+        let find = |name: &str| all.iter().find(|t| t.transition == name).unwrap();
+        assert_eq!(find("free").state, Sight::Seen);
+        assert_eq!(find("allocator's choices").state, Sight::Blind);
+        assert!(find("allocator's choices").reason.contains("did not know it"));
+    }
+}
