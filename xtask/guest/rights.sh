@@ -90,7 +90,7 @@ recorded lossy 3 --ring-size 4096
 # The dashboard has threads: none of them keeps anything.
 vswap live --headless --json > $out/live.json 2> $out/live.err &
 recorder=$!
-until_true 120 attached || fail "rights live: does not attach"
+until_true 120 attached $out/live.err || fail "rights live: does not attach"
 until_true 30 powerless $recorder || fail "rights live: privileges left"
 ls /proc/$recorder/task | wc -l > $out/live.threads
 load 2
@@ -125,7 +125,8 @@ pages() { sed -n 's/^zswpout //p' /proc/vmstat; }
 first=$(pages)
 vswap-workload --as-user 1000 -- vswap live --totals --json > $out/totals.json 2> $out/totals.err &
 recorder=$!
-sleep 2
+counting() { grep -q 'not which slots' $out/totals.err || gone "$recorder"; }
+until_true 60 counting || fail "rights totals: does not start"
 load 3
 end_recorder || fail "rights totals: $? $(cat $out/totals.err)"
 grep -q 'not which slots' $out/totals.json || fail "rights totals: does not say what it leaves out"

@@ -60,6 +60,10 @@ pub fn run(args: &LiveArgs, debug_bpf: bool) -> anyhow::Result<Exit> {
     };
     // Before the first thread is started. A stream needs no privilege from the beginning.
     drop_privileges()?;
+    if origin == Origin::Live && args.view.headless() {
+        // Whoever starts a load when he reads this has all of it counted.
+        eprintln!("vswap: watching this host");
+    }
     let header = source.header();
     let mut beside = Beside::new("start with `vswap live --check` to run the model beside the kernel".into());
     if model {
