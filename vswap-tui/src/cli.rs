@@ -1,11 +1,14 @@
 //! The command line: one definition for parsing, help, completions and man pages.
 
+mod parse;
+
 use crate::export::Format;
 use crate::recorder::Sync;
 use crate::recorder::trigger::Trigger;
 use crate::runtime::exposition::parse_address;
 use crate::source::generator;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+pub use parse::{parse_bytes, parse_count, parse_cpus, parse_memory, parse_slots, parse_speed};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,6 +26,10 @@ pub struct Cli {
     /// Messages about what is being done, on stderr; twice: debug messages of the eBPF programs too
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
+    /// Memory that slot maps, models and indices may take together; the program itself takes about 50M beside. What does
+    /// not fit is not followed: counted, told, and the exit code is 3 [default: no limit but 64 M slots in each]
+    #[arg(long, global = true, value_name = "SIZE", value_parser = parse_memory)]
+    pub memory_limit: Option<u64>,
 }
 
 impl Cli {
@@ -427,77 +434,6 @@ pub enum Speed {
     Times(f64),
 }
 
-/// `4096`, `64K`, `16M`, `1G` to bytes.
-///
-/// # Errors
-/// In words, for clap.
-pub fn parse_bytes(s: &str) -> Result<u64, String> {
-    let trimmed = s.trim();
-    let (digits, factor) = match trimmed.char_indices().last() {
-        Some((i, 'K' | 'k')) => (&trimmed[..i], 1u64 << 10),
-        Some((i, 'M' | 'm')) => (&trimmed[..i], 1 << 20),
-        Some((i, 'G' | 'g')) => (&trimmed[..i], 1 << 30),
-        _ => (trimmed, 1),
-    };
-    let n: u64 = digits.parse().map_err(|_| format!("'{s}' is not a size like 4096, 64K, 16M or 1G"))?;
-    n.checked_mul(factor).ok_or_else(|| format!("'{s}' is too large"))
-}
-
-/// `4096`, `96K`, `1M` to a number of slots the generator can have.
-///
-/// # Errors
-/// In words, for clap.
-pub fn parse_slots(s: &str) -> Result<u64, String> {
-    let slots = parse_bytes(s).map_err(|_| format!("'{s}' is not a number like 4096, 96K or 1M"))?;
-    let (least, most) = generator::SLOTS.into_inner();
-    if generator::SLOTS.contains(&slots) {
-        Ok(slots)
-    } else {
-        Err(format!("'{s}' is {slots} slots of 4 KiB; it must be {least} to {most} ({}M)", most >> 20))
-    }
-}
-
-/// A number of CPUs the generator can have.
-///
-/// # Errors
-/// In words, for clap.
-pub fn parse_cpus(s: &str) -> Result<u16, String> {
-    let (least, most) = generator::CPUS.into_inner();
-    match s.parse() {
-        Ok(cpus) if generator::CPUS.contains(&cpus) => Ok(cpus),
-        _ => Err(format!("'{s}' is not a number of CPUs from {least} to {most}")),
-    }
-}
-
-/// `500`, `100K`, `1M`, `2G` to a count of at least 1.
-///
-/// # Errors
-/// In words, for clap.
-pub fn parse_count(s: &str) -> Result<u64, String> {
-    let (digits, factor) = match s.char_indices().last() {
-        Some((i, 'K' | 'k')) => (&s[..i], 1_000),
-        Some((i, 'M' | 'm')) => (&s[..i], 1_000_000),
-        Some((i, 'G' | 'g')) => (&s[..i], 1_000_000_000),
-        _ => (s, 1u64),
-    };
-    let n = digits.parse().ok().and_then(|n: u64| n.checked_mul(factor)).filter(|n| *n > 0);
-    n.ok_or_else(|| format!("'{s}' is not a number like 500, 100K, 1M or 2G"))
-}
-
-/// `max`, `1x`, `0.5x`, `10` to a speed.
-///
-/// # Errors
-/// In words, for clap.
-pub fn parse_speed(s: &str) -> Result<Speed, String> {
-    if s == "max" {
-        return Ok(Speed::Max);
-    }
-    match s.strip_suffix('x').unwrap_or(s).parse::<f64>() {
-        Ok(x) if x.is_finite() && x > 0.0 => Ok(Speed::Times(x)),
-        _ => Err(format!("'{s}' is not a speed like max, 1x, 10x or 0.5x")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -505,28 +441,6 @@ mod tests {
     #[test]
     fn command_line_is_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn sizes_and_speeds() {
-        assert_eq!(parse_bytes("16M"), Ok(16 << 20));
-        assert_eq!(parse_bytes("4096"), Ok(4096));
-        assert!(
-            parse_bytes("M").is_err() && parse_bytes("").is_err() && parse_bytes("99999999999G").is_err()
-        );
-        assert_eq!(parse_speed("10x"), Ok(Speed::Times(10.0)));
-        assert_eq!(parse_speed("max"), Ok(Speed::Max));
-        assert!(parse_speed("-1x").is_err() && parse_speed("nanx").is_err() && parse_speed("0").is_err());
-    }
-
-    #[test]
-    fn what_the_generator_cannot_have_is_refused() {
-        assert_eq!((parse_slots("96K"), parse_slots("16M")), (Ok(96 << 10), Ok(16 << 20)));
-        assert!(parse_slots("1K").is_err() && parse_slots("17M").is_err() && parse_slots("x").is_err());
-        assert_eq!((parse_count("1M"), parse_count("7")), (Ok(1_000_000), Ok(7)));
-        assert!(["0", "-1", "1T", "", "M", "99999999999G"].iter().all(|s| parse_count(s).is_err()));
-        assert_eq!((parse_cpus("1"), parse_cpus("256")), (Ok(1), Ok(256)));
-        assert!(parse_cpus("0").is_err() && parse_cpus("257").is_err());
     }
 
     #[test]

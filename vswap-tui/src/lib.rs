@@ -12,6 +12,7 @@
 //! what views and reports may see, `totals` what remains where nothing is traced slot by slot, `app`/`ui` the dashboard, `commands` one file per subcommand.
 
 pub mod app;
+mod capped;
 pub mod check;
 pub mod cli;
 pub mod collector;
@@ -21,6 +22,7 @@ pub mod decode;
 pub mod exit;
 pub mod export;
 pub mod kernel;
+pub mod memory;
 pub mod meta;
 pub mod model;
 pub(crate) mod recorded;

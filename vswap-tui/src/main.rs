@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 use vswap_tui::cli::{Cli, Command};
-use vswap_tui::{commands, exit};
+use vswap_tui::{commands, exit, memory};
 
 fn main() -> ExitCode {
     let cli = Cli::from_process();
@@ -12,6 +12,9 @@ fn main() -> ExitCode {
         _ => log::LevelFilter::Debug,
     };
     env_logger::Builder::new().filter_level(level).format_target(false).init();
+    if let Some(bytes) = cli.memory_limit {
+        memory::limit_process(bytes);
+    }
     let debug_bpf = cli.verbose > 1;
     let result = match cli.command {
         None => commands::live::run(&cli.live, debug_bpf),

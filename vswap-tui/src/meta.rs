@@ -3,6 +3,7 @@
 //! Readers ignore members they do not know and default those that are missing, so that files of one major
 //! version stay readable both ways.
 
+use crate::capped;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -13,20 +14,24 @@ pub struct Header {
     /// Version of the tool that wrote the file.
     pub tool_version: String,
     /// Command line of the recording.
+    #[serde(deserialize_with = "capped::list::<_, _, { capped::HOOKS }>")]
     pub command: Vec<String>,
     /// `host`, `generator`: where the events come from.
     pub origin: String,
     /// Facts about the kernel.
     pub kernel: KernelInfo,
     /// Hooks used and not used, with reasons.
+    #[serde(deserialize_with = "capped::list::<_, _, { capped::HOOKS }>")]
     pub plan: Vec<HookPlan>,
     /// Field label to value, as resolved from BTF.
     pub layout: BTreeMap<String, u32>,
     /// Name of the layout generation, e.g. `swap-table-memcg` (Linux 7.2/7.3).
     pub layout_name: String,
     /// Swap devices in use at the start.
+    #[serde(deserialize_with = "capped::list::<_, _, { capped::DEVICES }>")]
     pub devices: Vec<DeviceInfo>,
     /// Kernel-private memcg id to cgroup.
+    #[serde(deserialize_with = "capped::list::<_, _, { capped::CGROUPS }>")]
     pub cgroups: Vec<CgroupInfo>,
     /// The same instant on both clocks.
     pub clock: ClockPair,
@@ -102,6 +107,7 @@ pub struct DeviceInfo {
     /// Swap type: the device number in swap entries.
     pub dev: u8,
     /// Path as in /proc/swaps.
+    #[serde(deserialize_with = "capped::text::<_, { capped::PATH }>")]
     pub name: String,
     /// Usable pages.
     pub pages: u64,
@@ -122,6 +128,7 @@ pub struct CgroupInfo {
     /// Inode of the cgroup directory, 0 if unknown.
     pub inode: u64,
     /// Path below the cgroup mount, `/` for the root.
+    #[serde(deserialize_with = "capped::text::<_, { capped::PATH }>")]
     pub path: String,
 }
 
@@ -156,13 +163,19 @@ pub struct ClockPair {
 #[serde(default)]
 pub struct Update {
     /// Devices seen since the last update.
+    #[serde(deserialize_with = "capped::list::<_, _, { capped::DEVICES }>")]
     pub devices: Vec<DeviceInfo>,
     /// Cgroups seen since the last update.
+    #[serde(deserialize_with = "capped::list::<_, _, { capped::CGROUPS }>")]
     pub cgroups: Vec<CgroupInfo>,
     /// Counters of the hooks so far.
+    #[serde(deserialize_with = "capped::list::<_, _, { capped::HOOKS }>")]
     pub hooks: Vec<HookTotals>,
     /// Use and limits of cgroups with slots, as their files had them.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "capped::list::<_, _, { capped::CGROUPS }>"
+    )]
     pub usage: Vec<CgroupUse>,
 }
 
@@ -203,6 +216,7 @@ pub struct Trailer {
     /// Records lost over the whole recording, all causes.
     pub lost: u64,
     /// Counters by hook.
+    #[serde(deserialize_with = "capped::list::<_, _, { capped::HOOKS }>")]
     pub hooks: Vec<HookTotals>,
     /// The same instant on both clocks, at the end.
     pub clock: ClockPair,

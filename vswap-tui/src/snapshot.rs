@@ -136,8 +136,17 @@ pub struct Losses {
     pub contradictions: u64,
     /// Events that arrived after what they describe was over; ignored for the state.
     pub inversions: u64,
-    /// Bounded tables that overflowed: latency samples lost, slots beyond the first 64 M not tracked.
+    /// Bounded tables that overflowed: latency samples lost.
     pub overflow: u64,
+    /// Changes of slots that were not followed: beyond the first 64 M, or beyond `--memory-limit`.
+    pub untracked: u64,
+}
+
+impl Losses {
+    /// Events that should have been taken in and were not, whatever the reason; `told` is what a trailer says was lost.
+    pub fn missing(&self, told: u64) -> u64 {
+        self.lost.max(told).saturating_add(self.undecodable).saturating_add(self.untracked)
+    }
 }
 
 /// One point of the history: what held at the end of an interval and what happened in it.

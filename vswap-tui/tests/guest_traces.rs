@@ -19,6 +19,42 @@ fn number(v: &Value, pointer: &str) -> u64 {
     v.pointer(pointer).and_then(Value::as_u64).unwrap_or_else(|| panic!("no number at {pointer}"))
 }
 
+/// Name, minor version of the format, bytes, CRC-32C of the file, records in it. These files are frozen: they stand for
+/// what is on the disks of users, so a change of the reader that needs a change here is wrong. Newer formats get files
+/// of their own.
+const FROZEN: [(&str, u16, usize, u32, u64); 7] = [
+    ("format-1.1.vswap", 1, 53626, 0xdd636576, 32477),
+    ("linux-6.12-1cpu-order0.vswap", 0, 65051, 0xf2e50edd, 28069),
+    ("linux-7.3-1cpu-mixed.vswap", 0, 222279, 0xfb96c6fb, 81649),
+    ("linux-7.3-1cpu-order0.vswap", 0, 66867, 0x32938cde, 28495),
+    ("linux-7.3-4cpu-mixed.vswap", 0, 227410, 0x18b103ef, 78826),
+    ("linux-7.3-4cpu-thp.vswap", 0, 49582, 0x0a69a5ec, 32477),
+    ("linux-vswap-rfc-v1-2cpu-limit.vswap", 1, 80860, 0xb391cc21, 26966),
+];
+
+#[test]
+fn kept_traces_are_frozen_and_load_for_ever() {
+    for (name, minor, len, checksum, records) in FROZEN {
+        let bytes = std::fs::read(fixture(name)).unwrap();
+        assert_eq!(
+            (bytes.len(), crc32c::crc32c(&bytes)),
+            (len, checksum),
+            "{name} is frozen: it must not change"
+        );
+        assert_eq!(bytes[8..12], [1, 0, minor as u8, 0], "{name}");
+        let r = json(&["report", "--json"], name);
+        assert_eq!((number(&r, "/events"), number(&r, "/losses/undecodable")), (records, 0), "{name}");
+        assert!(r["damage"].is_null(), "{name}: {}", r["damage"]);
+    }
+    let mut there: Vec<String> = std::fs::read_dir(fixture(""))
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.ends_with(".vswap"))
+        .collect();
+    there.sort();
+    assert_eq!(there, FROZEN.map(|f| f.0.to_owned()), "every kept trace is named here");
+}
+
 #[test]
 fn one_cpu_order_0_is_what_the_kernel_counted() {
     // vmstat of the guest said so around the recording.

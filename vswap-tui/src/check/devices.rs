@@ -3,6 +3,7 @@
 use super::replay::Checker;
 use crate::decode::Event;
 use crate::meta::Update;
+use crate::model::Device;
 use crate::model::device::DEFAULT_PRIORITY;
 use crate::recorded;
 use vswap_common::prio;
@@ -52,9 +53,9 @@ impl Checker {
             self.unknown_start();
         }
         let slots: u64 = self.model.devices().map(|(_, dev)| dev.max).sum();
-        if slots.saturating_add(max) > MAX_SLOTS {
+        if slots.saturating_add(max) > MAX_SLOTS || !self.memory.grow(Device::memory(max)) {
             self.unknown_start();
-            return self.fault();
+            return self.too_large(max);
         }
         let priority = self.priorities[usize::from(e.entry.dev())].unwrap_or(DEFAULT_PRIORITY);
         let spec = recorded::device(e, priority);
@@ -65,11 +66,23 @@ impl Checker {
         self.used_untold &= !(1 << e.entry.dev());
     }
 
+    /// Devices of so many slots are not followed.
+    pub(super) fn too_large(&mut self, slots: u64) {
+        log::warn!(
+            "the model does not follow {slots} slots of swap: it holds at most {MAX_SLOTS}, and what --memory-limit leaves \
+             room for ({} bytes for these)",
+            Device::memory(slots)
+        );
+        self.fault();
+    }
+
     pub(super) fn swap_off(&mut self, dev: u8) {
         self.put_back(|held| held == dev);
         self.check_invariants();
-        if self.model.swapoff(dev).is_err() {
-            self.fault();
+        let max = self.model.device(dev).map_or(0, |device| device.max);
+        match self.model.swapoff(dev) {
+            Ok(_) => self.memory.shrink(Device::memory(max)),
+            Err(_) => self.fault(),
         }
         self.priorities[usize::from(dev) % MAX_DEVICES] = None;
         self.model.clear_steps();

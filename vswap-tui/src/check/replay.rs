@@ -6,10 +6,11 @@ use super::request::{Look, Request, Witness};
 use super::warm::Warm;
 use super::{Agreement, CpuCaches, Invariant};
 use crate::decode::Event;
+use crate::memory::Claim;
 use crate::meta::Header;
 use crate::model::cache::Removal;
 use crate::model::policy::SWAP_TABLE;
-use crate::model::{Config, End, Flag, Folio, ListId, Model, invariant};
+use crate::model::{Config, Device, End, Flag, Folio, ListId, Model, invariant};
 use crate::recorded::{self, MAX_THREADS};
 use rustc_hash::FxHashMap;
 use vswap_common::slot::MAX_DEVICES;
@@ -23,6 +24,8 @@ const EVENTS_PER_SLOT: u64 = 4;
 /// The model beside a trace of a kernel without the virtual layer.
 pub struct Checker {
     pub(super) model: Model,
+    /// What the devices of the model take.
+    pub(super) memory: Claim,
     requests: FxHashMap<u32, Request>,
     pub(super) moves: Moves,
     pub(super) result: Agreement,
@@ -58,6 +61,7 @@ impl Checker {
         model.record_steps();
         Self {
             model,
+            memory: Claim::default(),
             requests: FxHashMap::default(),
             moves: Moves::default(),
             result: Agreement {
@@ -155,8 +159,9 @@ impl Checker {
     /// The scan is over: the model goes on where the kernel is.
     fn start_from(&mut self, warm: Warm) {
         let slots = warm.slots_of_devices();
-        if slots > MAX_SLOTS {
-            return self.fault();
+        self.memory = Claim::default();
+        if slots > MAX_SLOTS || !self.memory.grow(Device::memory(slots)) {
+            return self.too_large(slots);
         }
         match warm.model(*self.model.config()) {
             Ok((model, exact)) => {

@@ -9,6 +9,7 @@
 
 use super::lists::{Link, Spot, in_order};
 use crate::decode::Event;
+use crate::memory::Claim;
 use crate::model::adopt::FoundSlot;
 use crate::model::{Config, DeviceSpec, Fault, Flag, Model};
 use crate::recorded;
@@ -21,6 +22,9 @@ use vswap_common::{Entry, Kind, flags, place};
 const RECENT: usize = 1 << 16;
 /// Clusters of all devices; a scan that names more is not followed.
 const MAX_CLUSTERS: usize = 1 << 20;
+/// What the slots of one take, with their place in a table that may be half empty.
+const CLUSTER_BYTES: u64 =
+    CLUSTER_SLOTS as u64 * size_of::<Slot>() as u64 + 2 * size_of::<((u8, u32), Slots)>() as u64;
 
 /// A slot: in use, cached, order of its folio, users.
 #[derive(Clone, Copy, Default)]
@@ -94,6 +98,8 @@ pub(super) struct Warm {
     /// Time of the youngest event that is not remembered any more.
     forgotten: u64,
     exact: bool,
+    /// What the clusters take.
+    memory: Claim,
 }
 
 impl Warm {
@@ -106,6 +112,7 @@ impl Warm {
             spots: BTreeMap::new(),
             moves: 0,
             candidates: FxHashMap::default(),
+            memory: Claim::default(),
             recent: VecDeque::new(),
             forgotten: 0,
             exact: true,
@@ -169,7 +176,8 @@ impl Warm {
     }
 
     fn cluster_mut(&mut self, key: (u8, u32)) -> Option<&mut Slots> {
-        if self.clusters.len() >= MAX_CLUSTERS && !self.clusters.contains_key(&key) {
+        let mut full = || self.clusters.len() >= MAX_CLUSTERS || !self.memory.grow(CLUSTER_BYTES);
+        if !self.clusters.contains_key(&key) && full() {
             self.exact = false;
             return None;
         }

@@ -126,7 +126,7 @@ impl Collector {
         if !clash.none() {
             self.contradiction(e, clash);
         }
-        self.losses.overflow += u64::from(!found);
+        self.losses.untracked += u64::from(!found);
     }
 
     #[cold]

@@ -40,7 +40,7 @@ impl Collector {
             self.rewrite(&Event { entry: virt, ..*e }, |old, _| hold(old));
         } else {
             // More than is kept, or offsets no kernel has.
-            self.losses.overflow += 1;
+            self.losses.untracked += 1;
             for v in (0..u64::from(e.nr)).map(|i| virt.add(i)) {
                 let held = self.map.links.phys_of(v).is_some();
                 self.rewrite(&one(e, v), |old, _| if held { hold(old) } else { old.with_backed(false) });

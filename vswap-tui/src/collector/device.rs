@@ -3,6 +3,7 @@
 use super::cluster::{Cluster, SLOTS, Word};
 use super::spans::{Aligned, Spans};
 use crate::decode::Event;
+use crate::memory::Claim;
 use crate::meta::DeviceInfo;
 use crate::snapshot::{Backend, ClusterCell, DeviceView, List, Mix};
 use crate::trace::keyframe::KeyDevice;
@@ -13,6 +14,11 @@ use vswap_common::slot::ORDERS;
 
 /// Clusters below this index are found by index and shown on the map: 64 M slots, 256 GiB.
 pub(super) const NEAR: u64 = 131_072;
+/// What a cluster with slots takes.
+const CLUSTER_BYTES: u64 = (size_of::<Cluster>() + size_of::<(u64, (Meta, Box<Cluster>))>()) as u64;
+/// What one without takes: vectors that double, and a copy of its cell in the views.
+const META_BYTES: u64 =
+    2 * (size_of::<Meta>() + size_of::<Option<Box<Cluster>>>() + size_of::<ClusterCell>()) as u64;
 
 /// What is known of a cluster without looking at its slots.
 #[derive(Clone, Copy, Debug, Default)]
@@ -46,6 +52,8 @@ pub(super) struct Clusters {
     counted_to: u64,
     /// Aligned free runs by order, sum of the counted clusters.
     aligned: [u64; ORDERS],
+    /// What all this takes of the process's memory.
+    pub(super) claim: Claim,
 }
 
 impl Clusters {
@@ -60,13 +68,14 @@ impl Clusters {
         let fresh = self.fresh(epoch);
         let (meta, cluster) = if index < NEAR {
             let i = index as usize;
-            if i >= self.near.len() {
-                self.grow(i + 1);
+            if i >= self.near.len() && !self.grow(i + 1) {
+                return None;
             }
             let meta = &mut self.metas[i];
             let place = &mut self.near[i];
             if place.is_none() {
-                *room = room.checked_sub(1)?;
+                let left = room.checked_sub(1).filter(|_| self.claim.grow(CLUSTER_BYTES))?;
+                *room = left;
                 meta.epoch = epoch;
             }
             (meta, place.get_or_insert_with(|| Cluster::boxed(fresh)))
@@ -74,7 +83,8 @@ impl Clusters {
             let (meta, cluster) = match self.far.entry(index) {
                 MapEntry::Occupied(known) => known.into_mut(),
                 MapEntry::Vacant(place) => {
-                    *room = room.checked_sub(1)?;
+                    let left = room.checked_sub(1).filter(|_| self.claim.grow(CLUSTER_BYTES))?;
+                    *room = left;
                     place.insert((Meta { epoch, ..Meta::default() }, Cluster::boxed(fresh)))
                 }
             };
@@ -169,18 +179,34 @@ impl Clusters {
         }
     }
 
+    /// Clusters up to `len` can be made. False if there is no memory for that.
     #[cold]
-    fn grow(&mut self, len: usize) {
-        self.near.resize_with(len, || None);
-        self.metas.resize_with(self.near.len().max(self.metas.len()), Meta::default);
+    fn grow(&mut self, len: usize) -> bool {
+        let known = self.know(len, Meta::default());
+        if known {
+            self.near.resize_with(len, || None);
+        }
+        known
+    }
+
+    /// Clusters up to `count` have a place on the map. False if there is no memory for that: what is not on the map is
+    /// not followed, and counted when something happens there.
+    fn know(&mut self, count: usize, fresh: Meta) -> bool {
+        let more = count.saturating_sub(self.metas.len());
+        if more == 0 {
+            return true;
+        }
+        let granted = self.claim.grow(more as u64 * META_BYTES);
+        if granted {
+            self.metas.resize(count, fresh);
+        }
+        granted
     }
 
     /// Slots of a device just switched on: all free that no event named.
     fn set_up(&mut self, max: u64, epoch: u32) {
         let count = max.div_ceil(SLOTS as u64).min(NEAR) as usize;
-        if count > self.metas.len() {
-            self.metas.resize_with(count, Meta::default);
-        }
+        self.know(count, Meta::default());
         self.rest_is_free(epoch);
     }
 
@@ -231,6 +257,11 @@ impl Clusters {
         near.chain(far)
     }
 
+    /// Of slots that no event named nothing is known.
+    pub(super) fn doubt_rest(&mut self) {
+        self.free_in = None;
+    }
+
     /// Every slot that no event named is known to be free.
     fn rest_known(&self, epoch: u32) -> bool {
         self.free_in == Some(epoch)
@@ -245,11 +276,15 @@ impl Clusters {
         let Ok(i) = usize::try_from(index) else { return false };
         if index >= NEAR {
             let empty = self.far.get(&index).is_some_and(|(meta, _)| meta.cell.used() == 0);
-            return empty && self.far.remove(&index).is_some();
+            let gone = empty && self.far.remove(&index).is_some();
+            self.claim.shrink(if gone { CLUSTER_BYTES } else { 0 });
+            return gone;
         }
         let Some(meta) = self.metas.get_mut(i).filter(|meta| meta.cell.used() == 0) else { return false };
         meta.cell = ClusterCell::default();
-        self.near.get_mut(i).is_some_and(|place| place.take().is_some())
+        let gone = self.near.get_mut(i).is_some_and(|place| place.take().is_some());
+        self.claim.shrink(if gone { CLUSTER_BYTES } else { 0 });
+        gone
     }
 
     fn count(&self) -> usize {
@@ -380,10 +415,7 @@ impl Device {
         let max = e.entry.off();
         self.come(e.arg, e.val);
         (self.max, self.flags) = (max, e.flags);
-        let count = max.div_ceil(SLOTS as u64).min(NEAR) as usize;
-        if count > self.clusters.metas.len() {
-            self.clusters.metas.resize_with(count, Meta::default);
-        }
+        self.clusters.know(max.div_ceil(SLOTS as u64).min(NEAR) as usize, Meta::default());
     }
 
     /// As a key frame has it.
@@ -412,7 +444,7 @@ impl Device {
         self.held = key.held;
         self.clusters.free_in = key.free_known.then_some(epoch);
         let fresh = Meta { epoch, ..Meta::default() };
-        self.clusters.metas.resize(key.clusters.min(NEAR) as usize, fresh);
+        self.clusters.know(key.clusters.min(NEAR) as usize, fresh);
     }
 
     /// Somebody told of it, and of no swapoff since.
@@ -455,10 +487,8 @@ impl Device {
             return None;
         }
         let i = index as usize;
-        if i >= self.clusters.metas.len() {
-            self.clusters.metas.resize_with(i + 1, Meta::default);
-        }
-        Some(&mut self.clusters.metas[i].cell)
+        self.clusters.know(i + 1, Meta::default());
+        self.clusters.metas.get_mut(i).map(|meta| &mut meta.cell)
     }
 
     /// A cluster went to another list.

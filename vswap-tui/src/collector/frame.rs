@@ -122,7 +122,7 @@ impl Collector {
     pub fn restore_slot(&mut self, r: &Record) -> bool {
         let mut samples = Samples { latencies: &mut self.latencies, causes: &mut self.causes };
         let whole = self.map.restore(r, &mut samples);
-        self.losses.overflow += u64::from(whole == Restored::NoRoom);
+        self.losses.untracked += u64::from(whole == Restored::NoRoom);
         whole != Restored::Foreign
     }
 }

@@ -5,6 +5,7 @@
 //! on the virtual side, four on the physical one, beside the nine of the slot itself.
 
 use super::cluster::SLOTS;
+use crate::memory::Claim;
 use rustc_hash::FxHashMap;
 use vswap_common::Entry;
 
@@ -31,7 +32,12 @@ pub(super) struct Links {
     forward: FxHashMap<u64, Box<Forward>>,
     /// By first slot of the physical cluster.
     reverse: FxHashMap<Entry, Box<Reverse>>,
+    claim: Claim,
 }
+
+/// A cluster of links and its place in a table that may be half empty.
+const FORWARD: u64 = (size_of::<Forward>() + 2 * size_of::<(u64, Box<Forward>)>()) as u64;
+const REVERSE: u64 = (size_of::<Reverse>() + 2 * size_of::<(Entry, Box<Reverse>)>()) as u64;
 
 fn split(off: u64) -> (u64, usize) {
     (off / SLOTS as u64, (off % SLOTS as u64) as usize)
@@ -64,6 +70,11 @@ impl Links {
             return false;
         }
         let (index, i) = split(virt.off());
+        let new_forward = if self.forward.contains_key(&index) { 0 } else { FORWARD };
+        let new_reverse = if self.reverse.contains_key(&first_of_cluster(phys)) { 0 } else { REVERSE };
+        if !self.claim.grow(new_forward + new_reverse) {
+            return false;
+        }
         let forward = self
             .forward
             .entry(index)
@@ -88,6 +99,7 @@ impl Links {
             forward.used -= 1;
             if forward.used == 0 {
                 self.forward.remove(&index);
+                self.claim.shrink(FORWARD);
             }
         }
         let key = first_of_cluster(phys);
@@ -96,6 +108,7 @@ impl Links {
             reverse.used -= 1;
             if reverse.used == 0 {
                 self.reverse.remove(&key);
+                self.claim.shrink(REVERSE);
             }
         }
         Some(virt)

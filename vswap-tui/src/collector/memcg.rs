@@ -1,5 +1,6 @@
 //! Slots by owner: one row per kernel-private memcg id.
 
+use crate::memory::Claim;
 use crate::meta::{CgroupInfo, CgroupUse};
 use crate::snapshot::{MemcgView, Mix};
 use crate::trace::keyframe::KeyMemcg;
@@ -53,12 +54,18 @@ impl Row {
 #[derive(Debug, Default)]
 pub(super) struct Memcgs {
     rows: Vec<Row>,
+    /// What the paths take.
+    names: Claim,
 }
 
 impl Memcgs {
     /// Learns or replaces the path of an id.
     pub(super) fn name(&mut self, info: &CgroupInfo) {
-        self.row_mut(info.id).path = Some(Arc::from(info.path.as_str()));
+        let before = self.path(info.id).map_or(0, str::len) as u64;
+        self.names.shrink(before);
+        // Without memory for its name an owner is shown by its number.
+        let named = self.names.grow(info.path.len() as u64);
+        self.row_mut(info.id).path = named.then(|| Arc::from(info.path.as_str()));
     }
 
     /// The row of an id, made when it is the first we hear of it.

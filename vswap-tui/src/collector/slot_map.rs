@@ -92,6 +92,8 @@ impl SlotMap {
         let off = e.entry.off();
         let Some((meta, cluster)) = device.clusters.get(off / SLOTS as u64, self.epoch, &mut self.room)
         else {
+            // What happens there is not followed: that slots nobody named are free is not known any more.
+            device.clusters.doubt_rest();
             return false;
         };
         let first = (off % SLOTS as u64) as usize;

@@ -94,7 +94,7 @@ pub(super) fn run(args: &ReplayArgs, designs: &[Design]) -> anyhow::Result<Exit>
         text
     };
     quiet_on_broken_pipe(io::stdout().write_all(text.as_bytes())).context("write to stdout")?;
-    tell(damage.as_deref(), snapshot.losses.lost.saturating_add(snapshot.losses.undecodable));
+    tell(damage.as_deref(), snapshot.losses.missing(0), snapshot.losses.untracked);
     Ok(exit(&result, &snapshot, damage.is_some()))
 }
 
@@ -104,7 +104,7 @@ fn exit(result: &Agreement, snapshot: &Snapshot, damaged: bool) -> Exit {
         Exit::Divergence
     } else if damaged {
         Exit::Damaged
-    } else if snapshot.losses.lost + snapshot.losses.undecodable > 0 {
+    } else if snapshot.losses.missing(0) > 0 {
         Exit::Lost
     } else {
         Exit::Ok

@@ -76,8 +76,8 @@ fn report(path: &Path, checked: bool) -> anyhow::Result<(Value, Exit)> {
         let mut drained = drain(path, None)?;
         let snapshot = drained.collector.snapshot();
         let report = Report::new(&snapshot, drained.trailer, drained.damage);
-        let missing = report.lost.saturating_add(report.losses.undecodable);
-        tell(report.damage.as_deref(), missing);
+        let missing = report.losses.missing(report.lost);
+        tell(report.damage.as_deref(), missing, report.losses.untracked);
         let exit = exit_of(report.damage.as_deref(), missing);
         return Ok((serde_json::to_value(&report)?, exit));
     }
@@ -92,6 +92,6 @@ fn report(path: &Path, checked: bool) -> anyhow::Result<(Value, Exit)> {
     if let Some(beside) = &outcome.beside {
         report.check = beside.agreement.as_ref();
     }
-    tell(outcome.damage().as_deref(), outcome.missing());
+    tell(outcome.damage().as_deref(), outcome.missing(), outcome.snapshot.losses.untracked);
     Ok((serde_json::to_value(&report)?, outcome.exit()))
 }

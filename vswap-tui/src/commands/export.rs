@@ -90,15 +90,14 @@ fn events(args: &ExportArgs, input: &Path, output: &Path, format: Format) -> any
     }
     export.finish(&facts, &names).with_context(shown)?;
     drop(progress);
-    tell(facts.damage.as_deref(), facts.lost);
+    tell(facts.damage.as_deref(), facts.lost, 0);
     Ok(exit_of(facts.damage.as_deref(), facts.lost))
 }
 
 fn slots(args: &ExportArgs, input: &Path, output: &Path, format: Format) -> anyhow::Result<Exit> {
     let mut drained = drain(input, args.at)?;
     let snapshot = drained.collector.snapshot();
-    let missing = snapshot.losses.lost.max(drained.trailer.as_ref().map_or(0, |t| t.lost))
-        + snapshot.losses.undecodable;
+    let missing = snapshot.losses.missing(drained.trailer.as_ref().map_or(0, |t| t.lost));
     let rows = drained.collector.slots().map(SlotRow::from);
     let shown = || format!("write {}", output.display());
     match format {
@@ -112,6 +111,6 @@ fn slots(args: &ExportArgs, input: &Path, output: &Path, format: Format) -> anyh
             return Err(ExitError::new(Exit::Usage, message));
         }
     }
-    tell(drained.damage.as_deref(), missing);
+    tell(drained.damage.as_deref(), missing, snapshot.losses.untracked);
     Ok(exit_of(drained.damage.as_deref(), missing))
 }

@@ -16,9 +16,9 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<Exit> {
     let snapshot = drained.collector.snapshot();
     let report = Report::new(&snapshot, drained.trailer, drained.damage);
     quiet_on_broken_pipe(print(&report, args.json)).context("write to standard output")?;
-    let missing = report.lost.saturating_add(report.losses.undecodable);
+    let missing = report.losses.missing(report.lost);
     if args.json {
-        tell(report.damage.as_deref(), missing);
+        tell(report.damage.as_deref(), missing, report.losses.untracked);
     }
     Ok(exit_of(report.damage.as_deref(), missing))
 }

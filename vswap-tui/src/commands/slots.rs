@@ -16,9 +16,9 @@ use std::io::{self, BufWriter, Write};
 pub fn run(args: &SlotsArgs) -> anyhow::Result<Exit> {
     let mut drained = drain(&args.file, args.at)?;
     let losses = drained.collector.snapshot().losses;
-    let missing = losses.lost.max(drained.trailer.as_ref().map_or(0, |t| t.lost)) + losses.undecodable;
+    let missing = losses.missing(drained.trailer.as_ref().map_or(0, |t| t.lost));
     quiet_on_broken_pipe(print(&drained.collector, args)).context("write to standard output")?;
-    tell(drained.damage.as_deref(), missing);
+    tell(drained.damage.as_deref(), missing, losses.untracked);
     Ok(exit_of(drained.damage.as_deref(), missing))
 }
 

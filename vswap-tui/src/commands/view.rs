@@ -86,7 +86,7 @@ pub(super) fn run(source: Box<dyn Source>, show: Show, args: &ViewArgs) -> anyho
         quiet_on_broken_pipe(print(&report, args.json)).context("write to standard output")?;
         // The text has it already.
         if args.json {
-            tell(outcome.damage().as_deref(), outcome.missing());
+            tell(outcome.damage().as_deref(), outcome.missing(), outcome.snapshot.losses.untracked);
         }
         return Ok(exit(&outcome, show.judge));
     }
@@ -100,7 +100,7 @@ pub(super) fn run(source: Box<dyn Source>, show: Show, args: &ViewArgs) -> anyho
         config,
     };
     let outcome = dashboard::run(source, show.beside, show.pace, options)?;
-    tell(outcome.damage().as_deref(), outcome.missing());
+    tell(outcome.damage().as_deref(), outcome.missing(), outcome.snapshot.losses.untracked);
     Ok(exit(&outcome, show.judge))
 }
 

@@ -9,6 +9,8 @@ use crate::meta::{ClockPair, KernelInfo};
 use anyhow::Context;
 use rustix::time::{ClockId, clock_gettime};
 use std::collections::HashMap;
+use std::fs;
+use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -41,6 +43,21 @@ pub struct SwapLine {
     pub prio: i32,
 }
 
+/// BTF of a kernel has 5 to 8 MB; below `--root` anything may stand in its place.
+const MAX_BTF: u64 = 256 << 20;
+/// kallsyms of a kernel with all modules has 20 MB.
+const MAX_TEXT: u64 = 256 << 20;
+
+/// A file of at most so many bytes; of files in /proc nobody knows the length before.
+fn read_at_most(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("more than {most} bytes")));
+    }
+    Ok(bytes)
+}
+
 impl Facts {
     /// Reads the host below `root` (`/` for this one).
     ///
@@ -48,7 +65,7 @@ impl Facts {
     /// `NotSupported` (7) if the kernel has no BTF; other failures with the file they concern.
     pub fn read(root: &Path) -> anyhow::Result<Self> {
         let btf_path = root.join("sys/kernel/btf/vmlinux");
-        let bytes = std::fs::read(&btf_path).map_err(|e| {
+        let bytes = read_at_most(&btf_path, MAX_BTF).map_err(|e| {
             ExitError::new(
                 Exit::NotSupported,
                 format!(
@@ -59,7 +76,10 @@ impl Facts {
             )
         })?;
         let btf = Btf::parse(bytes).with_context(|| btf_path.display().to_string())?;
-        let text = |p: &str| std::fs::read_to_string(root.join(p)).unwrap_or_default();
+        let text = |p: &str| {
+            let bytes = read_at_most(&root.join(p), MAX_TEXT).unwrap_or_default();
+            String::from_utf8(bytes).unwrap_or_default()
+        };
         let cpuinfo = text("sys/devices/system/cpu/possible");
         Ok(Self {
             kernel: KernelInfo {

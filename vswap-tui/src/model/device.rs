@@ -162,6 +162,13 @@ impl Device {
         Ok(dev)
     }
 
+    /// The most memory that a physical device of `max` slots takes in the model, bytes: all clusters populated.
+    pub const fn memory(max: u64) -> u64 {
+        let links = 4 * size_of::<u32>() as u64;
+        let cluster = (size_of::<Cluster>() + size_of::<Tables>()) as u64 + links;
+        max.div_ceil(vswap_common::slot::CLUSTER_SLOTS as u64).saturating_mul(cluster)
+    }
+
     /// The virtual device as it stands after boot (`vswap_init`): cluster 0 with the header slot, on no list.
     pub(super) fn virtual_device(max: u64, shift: u32) -> Self {
         let mut dev = Self {

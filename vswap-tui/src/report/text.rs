@@ -113,6 +113,10 @@ fn trust(r: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
         (l.undecodable, "records could not be decoded: a newer vswap may have written them"),
         (l.contradictions, "events contradicted the state of their slot"),
         (l.inversions, "events came after what they describe was over"),
+        (
+            l.untracked,
+            "changes of slots were not followed, for want of memory: a larger --memory-limit helps",
+        ),
         (l.overflow, "latency samples were dropped: a bounded table was full"),
     ] {
         if n > 0 {

@@ -69,6 +69,6 @@ impl Outcome {
     pub fn missing(&self) -> u64 {
         let losses = &self.snapshot.losses;
         let told = self.trailer.as_ref().map_or(0, |t| t.lost);
-        losses.lost.max(told).saturating_add(losses.undecodable)
+        losses.missing(told)
     }
 }

@@ -31,6 +31,9 @@ use std::os::unix::fs::FileExt;
 pub(super) const ENTRY_LEN: usize = 48;
 /// Entries of an INDEX: a larger trace has none and is walked.
 pub(super) const MAX_ENTRIES: usize = super::format::MAX_RAW as usize / ENTRY_LEN;
+/// Entries kept of a file that is walked, 240 MB; or what `--memory-limit` leaves half of. What comes later is read, not
+/// jumped to.
+const MAX_WALKED: u64 = 1 << 22;
 /// A trailer is found within so many bytes of the end.
 const TAIL: u64 = 256 << 10;
 
@@ -129,9 +132,18 @@ impl Index {
         let len = check_preamble(file)?;
         let mut index = Self::default();
         let mut offset = PREAMBLE_LEN as u64;
+        let room = (crate::memory::process().left() / 2 / size_of::<IndexEntry>() as u64).min(MAX_WALKED);
+        let mut entries = 0;
         while let Some(h) = header_at(file, offset, len)? {
             if h.kind == block_type::TRAILER {
                 index.whole = true;
+                break;
+            }
+            entries += 1;
+            if entries > room {
+                log::warn!(
+                    "the index of this file ends at byte {offset} with {room} blocks: what comes later is reached by reading on"
+                );
                 break;
             }
             index.add(h.kind, IndexEntry::of(&h, offset));

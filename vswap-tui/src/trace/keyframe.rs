@@ -15,6 +15,7 @@
 //! Slots that no record names are free: known to be if the device's `free_known` says so, else as far as anybody
 //! knows. `seq` counts the records, everything else is 0. A frame whose last part is missing is no frame.
 
+use crate::capped;
 use crate::meta::{CgroupUse, HookTotals};
 use crate::snapshot::latency::{KINDS, Offender, WORST};
 use crate::snapshot::why::Why;
@@ -49,6 +50,7 @@ pub struct KeyState {
     /// Losses so far: what was known before the last one is in doubt.
     pub epoch: u32,
     /// Devices ever named.
+    #[serde(deserialize_with = "capped::list::<_, _, { capped::DEVICES }>")]
     pub devices: Vec<KeyDevice>,
     /// Page counts.
     pub totals: Totals,
@@ -61,20 +63,26 @@ pub struct KeyState {
     /// Records that the hooks' counters say are missing.
     pub lost_by_hooks: u64,
     /// Counters by hook.
+    #[serde(deserialize_with = "capped::list::<_, _, { capped::HOOKS }>")]
     pub hooks: Vec<HookTotals>,
     /// Findings by fault.
+    #[serde(deserialize_with = "capped::list::<_, _, { capped::HOOKS }>")]
     pub findings: Vec<u64>,
     /// The first few findings.
+    #[serde(deserialize_with = "capped::list::<_, _, { capped::HOOKS }>")]
     pub described: Vec<KeyFinding>,
     /// The scan at the start, if there was one.
     pub scan: Option<ScanView>,
     /// Histograms of latencies by kind: value in ns and how many.
+    #[serde(deserialize_with = "capped::list::<_, _, { capped::HOOKS }>")]
     pub latency: Vec<Vec<(u64, u64)>>,
     /// Causes.
     pub causes: KeyCauses,
     /// The worst samples.
+    #[serde(deserialize_with = "capped::list::<_, _, { capped::HOOKS }>")]
     pub worst: Vec<Offender>,
     /// Traffic and kernel's figures of each owner that has any.
+    #[serde(deserialize_with = "capped::list::<_, _, { capped::CGROUPS }>")]
     pub memcgs: Vec<KeyMemcg>,
     /// Reads under way: entry and when it began.
     pub reads: Vec<(u64, u64)>,
@@ -91,10 +99,12 @@ pub struct KeyCauses {
     /// Counts.
     pub counts: Why,
     /// Times in zswap by how they ended: ms and how many.
+    #[serde(deserialize_with = "capped::list::<_, _, { capped::HOOKS }>")]
     pub stays: Vec<Vec<(u64, u64)>>,
     /// Times from writeback to the read.
     pub refaults: Vec<(u64, u64)>,
     /// By memcg id: pages written back by cause, pages read after that.
+    #[serde(deserialize_with = "capped::list::<_, _, { capped::CGROUPS }>")]
     pub memcgs: Vec<(u16, [u64; WRITEBACKS], u64)>,
 }
 
@@ -184,7 +194,7 @@ impl KeyState {
             t.io_error,
         ];
         let l = &self.losses;
-        let losses = [l.lost, l.gaps, l.undecodable, l.contradictions, l.inversions, l.overflow];
+        let losses = [l.lost, l.gaps, l.undecodable, l.contradictions, l.inversions, l.overflow, l.untracked];
         let mut all = totals
             .into_iter()
             .chain(losses)

@@ -107,6 +107,7 @@ impl WhatIf {
         }
         self.target.swapoff(dev);
         self.places.add_device(dev, 0);
+        self.forget_size(dev);
         self.target.mix = super::Mix::default();
         for (recorded, place) in self.places.all(None) {
             let Place::Slot(at) = place else { continue };

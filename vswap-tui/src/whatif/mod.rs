@@ -34,9 +34,10 @@ pub use row::{Charged, Row};
 
 use crate::collector::recent::RecentFrees;
 use crate::decode::Event;
+use crate::memory::Claim;
 use crate::meta::{CgroupInfo, DeviceInfo, Header, Update};
 use crate::model::policy::SWAP_TABLE;
-use crate::model::{Config, DeviceSpec};
+use crate::model::{Config, Device, DeviceSpec};
 use crate::recorded;
 use alloc::Thread;
 use places::{Place, Places};
@@ -45,6 +46,15 @@ use rustc_hash::FxHashMap;
 use target::Target;
 use vswap_common::Hook;
 use vswap_common::slot::{CLUSTER_SLOTS, MAX_DEVICES, ORDERS};
+
+/// Slots of all recorded devices; as many as the slot map has.
+const MAX_SLOTS: u64 = 64 << 20;
+
+/// The most that a recorded device of `max` slots takes: where its pages are, a slot of the design for each, and on the
+/// virtual device another.
+const fn memory(max: u64) -> u64 {
+    max.saturating_mul(places::SLOT_BYTES).saturating_add(Device::memory(max).saturating_mul(3))
+}
 
 /// What is counted beside the model.
 #[derive(Default)]
@@ -68,6 +78,8 @@ struct Tallies {
     found: u64,
     /// Events on devices nobody told of.
     strange: u64,
+    /// Devices that are not followed, as there is no memory for them.
+    too_large: u64,
     gaps: u64,
     undecodable: u64,
 }
@@ -77,6 +89,9 @@ pub struct WhatIf {
     design: Design,
     target: Target,
     places: Places,
+    /// What the recorded devices take, here and in the design.
+    memory: Claim,
+    slots: [u64; MAX_DEVICES],
     pool: Pool,
     threads: FxHashMap<u32, Thread>,
     /// When threads are looked through next for one that went on with something else.
@@ -108,6 +123,8 @@ impl WhatIf {
             pool: Pool::new(design.settings.zswap_max),
             design,
             places: Places::default(),
+            memory: Claim::default(),
+            slots: [0; MAX_DEVICES],
             threads: FxHashMap::default(),
             sweep: 0,
             priorities: [None; MAX_DEVICES],
@@ -144,8 +161,24 @@ impl WhatIf {
             self.target.faults += 1;
             return;
         }
-        self.places.add_device(dev, spec.last_page + 1);
+        let max = spec.last_page + 1;
+        self.forget_size(dev);
+        if self.slots.iter().sum::<u64>().saturating_add(max) > MAX_SLOTS || !self.memory.grow(memory(max)) {
+            self.tallies.too_large += 1;
+            return;
+        }
+        if let Some(slots) = self.slots.get_mut(usize::from(dev)) {
+            *slots = max;
+        }
+        self.places.add_device(dev, max);
         self.target.swapon(dev, spec);
+    }
+
+    /// The memory that a device took, when it is gone.
+    fn forget_size(&mut self, dev: u8) {
+        if let Some(slots) = self.slots.get_mut(usize::from(dev)) {
+            self.memory.shrink(memory(std::mem::take(slots)));
+        }
     }
 
     /// The result so far.
@@ -207,6 +240,7 @@ impl WhatIf {
             }),
             counted(t.gaps, "times records were lost: what happened meanwhile is not in the result"),
             counted(t.undecodable, "records are of a newer version or damaged"),
+            counted(t.too_large, "devices have more slots than are followed, or than --memory-limit leaves room for"),
             counted(t.strange, "events name a device that the trace does not describe"),
             counted(if self.from_swapon { t.adopted } else { 0 }, "slots were first met in use"),
             counted(t.assumed, "pages left memory whose data was nowhere: taken for written to the device"),
@@ -273,7 +307,7 @@ impl Comparison {
 
     /// Events that should be there are not.
     pub fn lost(&self) -> bool {
-        self.runs.iter().any(|run| run.tallies.gaps + run.tallies.undecodable > 0)
+        self.runs.iter().any(|run| run.tallies.gaps + run.tallies.undecodable + run.tallies.too_large > 0)
     }
 
     /// The results so far, in the order of the designs.

@@ -34,6 +34,9 @@ struct Chunk {
     used: u16,
 }
 
+/// What a recorded slot takes.
+pub(super) const SLOT_BYTES: u64 = (size_of::<Chunk>() / SLOTS) as u64 + 1;
+
 #[derive(Default)]
 struct Device {
     /// Offsets are below this.

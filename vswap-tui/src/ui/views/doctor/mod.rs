@@ -67,9 +67,9 @@ fn trust(lines: &mut Lines, width: u16, theme: Theme, app: &App) {
         format::count(l.undecodable),
         format::count(l.contradictions),
         format::count(l.inversions),
-        format::count(l.overflow)
+        format::count(l.overflow + l.untracked)
     );
-    let bad = l.lost + l.gaps + l.undecodable > 0;
+    let bad = l.lost + l.gaps + l.undecodable + l.untracked > 0;
     lines.pair("lost", &text, width, if bad { theme.bad() } else { Style::new() });
     let text = match &s.scan {
         None if s.header.from_swapon => "not needed: no swap device was in use at the start".to_owned(),

@@ -87,7 +87,8 @@ fn notice(app: &App) -> Option<(String, bool)> {
     say(l.lost, "record lost", "records lost");
     say(l.gaps, "gap", "gaps");
     say(l.undecodable, "record unreadable", "records unreadable");
-    let bad = l.lost + l.gaps + l.undecodable > 0;
+    say(l.untracked, "change not followed (memory)", "changes not followed (memory)");
+    let bad = l.lost + l.gaps + l.undecodable + l.untracked > 0;
     say(s.unconfirmed, "slot unconfirmed", "slots unconfirmed");
     say(l.contradictions, "contradiction", "contradictions");
     say(l.inversions, "late event", "late events");
