@@ -167,7 +167,7 @@ pub(crate) fn boot(guest: &Guest, programs: &Programs, out: &Path) -> Result<u8>
         // Emulation of several CPUs now and then loses a race while a kernel patches its own code at boot. That is
         // before anything of ours runs, so it says nothing about us; a second time it does about the kernel.
         Err(err) if err.is::<qemu::NeverStarted>() => {
-            sh::say(format!("{err:#}\nThe kernel died before its first program: once more"));
+            sh::say(format!("{err:#}\nNothing of ours has run yet: once more"));
             run()?
         }
         other => other?,

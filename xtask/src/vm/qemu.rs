@@ -22,6 +22,9 @@ const OUT_BYTES: u64 = 1 << 30;
 /// After the kernel said it is in trouble: time for the rest of its message.
 const LAST_WORDS: Duration = Duration::from_secs(3);
 
+/// Longest time from power on to the guest's first program: some fifty times what it takes on a machine at rest.
+const TO_START: Duration = Duration::from_secs(180);
+
 /// Longest time without looking whether somebody wants the guest to end.
 const LOOK_UP: Duration = Duration::from_millis(250);
 
@@ -53,7 +56,7 @@ impl Disks {
     }
 }
 
-/// The kernel got into trouble before the guest's first program.
+/// The kernel got into trouble, or hung, before the guest's first program.
 #[derive(Debug)]
 pub(crate) struct NeverStarted(String);
 
@@ -131,7 +134,15 @@ impl Machine {
     /// As [`Machine::wait`]; ends the guest and returns `None` when `stop` becomes true.
     pub(crate) fn wait_unless(mut self, stop: &AtomicBool) -> Result<Option<u8>> {
         let mut console = Console::default();
+        let silent_until = Instant::now() + TO_START;
         loop {
+            if !console.started() && console.trouble().is_none() && Instant::now() > silent_until {
+                bail!(NeverStarted(format!(
+                    "the guest's kernel did not come to its first program within {TO_START:?}. Last lines of {}:\n{}",
+                    self.log_path.display(),
+                    console.tail()
+                )));
+            }
             if stop.load(Ordering::Relaxed) {
                 return Ok(None);
             }
