@@ -106,11 +106,15 @@ fields! {
     FreeByOffset = "free by offset",
     /// 1 where counts are not in the words yet (7.0): an empty word is a fresh slot only inside an allocation.
     CountInMap = "count in map",
+    /// 1 where the map of counts also has a hold for the cache, under which slots are prepared before a folio enters and
+    /// let go after it left (6.18, 6.19), else missing.
+    HoldInMap = "hold for the cache in map",
     /// Offset of `bio.bi_io_vec`, pointer to the first bvec.
     BioVec = "bio.bi_io_vec",
     /// Offset of `bio.bi_status`, u8, 0 for success.
     BioStatus = "bio.bi_status",
-    /// 1 where the owner of slots is told by `swap_cgroup_record(folio, id, entry)` (up to 7.1), else missing.
+    /// 1 where the owner of slots is told by `swap_cgroup_record(folio, id, entry)` of a folio in the cache (7.0, 7.1), else
+    /// missing.
     OwnerByRecord = "owner by record",
     /// 1 where slots pass through per-CPU caches before a folio has them and after it gave them up (6.12), else missing.
     SlotCaches = "per-CPU slot caches",
@@ -207,6 +211,11 @@ fields! {
     FreeSlotsTold = "nr_swap_pages is told",
     /// 1 where it tells the addresses of zswap's switch and of its counters of refused stores, else missing.
     RefusalsTold = "zswap_reject_* are told",
+    /// 1 where the kernel was built without zswap, so that nobody but the kernel's own flag says that a page is read as
+    /// zeroes; else missing.
+    NoZswap = "no zswap",
+    /// Offset of `swap_info_struct.users`, a reference count that comes alive just before the device is enabled.
+    SiUsers = "swap_info_struct.users",
     /// Offset of `swap_info_struct.inuse_pages`.
     SiInuse = "swap_info_struct.inuse_pages",
     /// Offset of `swap_cluster_info_dynamic.virtual_table`, pointer to the words that say where virtual slots have

@@ -123,7 +123,7 @@ impl Hook {
             Self::Free => {
                 &["free_slot", "free_parked", "free_run", "reserve", "release", "unback", "unback_at_end"]
             }
-            Self::CacheAdd => &["back"],
+            Self::CacheAdd => &["back", "cache_enter"],
             Self::CacheDel => &["cache_clear"],
             Self::Charge => &["charge_enter"],
             Self::Write => &["write_phys"],

@@ -7,7 +7,7 @@ use aya_ebpf::helpers::bpf_probe_read_kernel;
 use aya_ebpf::helpers::generated::bpf_probe_read_kernel as gen_read;
 use aya_ebpf::programs::ProbeContext;
 use vswap_common::field::FIELDS;
-use vswap_common::{Address, Field, Layout, MISSING, device, scan};
+use vswap_common::{Address, Entry, Field, Layout, MISSING, device, scan};
 
 #[unsafe(no_mangle)]
 static LAYOUT: Global<Layout> = Global::new(Layout::EMPTY);
@@ -126,6 +126,45 @@ pub fn zero_flags(word: u64) -> u16 {
     } else {
         vswap_common::flags::WORDS
     }
+}
+
+/// Struct of a slot's device; `None` where the kernel does not tell where its devices are.
+#[inline(always)]
+fn device_of(entry: u64) -> Option<u64> {
+    let devices = address(Address::SwapInfo);
+    if devices == 0 { None } else { read_at(devices + u64::from(Entry(entry).dev()) * 8) }
+}
+
+/// The kernel's flag for a slot without data, because its page is of zeroes. Stable while the slot's folio is locked.
+#[inline(always)]
+pub fn zero_filled(entry: u64) -> Option<bool> {
+    let (si, off) = (device_of(entry)?, Entry(entry).off());
+    if value(Field::SiZeromap) != MISSING {
+        let bits: u64 = read(si, Field::SiZeromap)?;
+        let byte: u8 = read_at(bits + off / 8)?;
+        return Some(byte >> (off & 7) & 1 == 1);
+    }
+    if value(Field::ZeroInWord) == MISSING {
+        return None;
+    }
+    let index = off.checked_div(u64::from(value(Field::ClusterSlots)))?;
+    let clusters: u64 = read(si, Field::SiClusters)?;
+    let word = word(clusters + index * u64::from(value(Field::CiSize)), entry)?;
+    Some(word >> 59 & 1 == 1)
+}
+
+/// Id of the cgroup that the kernel has noted for a slot, where clusters do not have owners and they lie in one array
+/// (6.18 to 7.1).
+#[inline(always)]
+pub fn recorded_owner(entry: u64) -> Option<u16> {
+    let ctrl = address(Address::CgroupCtrl);
+    if ctrl == 0 || value(Field::CgroupMap) == MISSING || value(Field::CgroupInPages) != MISSING {
+        return None;
+    }
+    let dev = u64::from(Entry(entry).dev());
+    let map: u64 = read(ctrl + dev * u64::from(value(Field::CgroupCtrlSize)), Field::CgroupMap)?;
+    // Two ids in each 32-bit number, the lower half for the even slot: an array of ids on a little-endian machine.
+    if map == 0 { None } else { read_at(map + Entry(entry).off() * 2) }
 }
 
 /// What a device is, from its `SWP_*` flags.

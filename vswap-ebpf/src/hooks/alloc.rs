@@ -19,7 +19,7 @@ static FOLLOW_ALLOCATOR: Global<u8> = Global::new(0);
 /// `int __mem_cgroup_try_charge_swap(folio)`: the folio is locked, its slots are its own. Also called when the
 /// allocation failed; then there is nothing to charge. Where the cluster has no owners:
 /// `swap_cgroup_record(folio, id, entry)`, which follows a charge that was not refused; in 6.12 its arguments are
-/// `(entry, id, nr)`.
+/// `(entry, id, nr)`. Up to 6.19 the slots are not told yet by then.
 #[fexit]
 pub fn charge(ctx: FExitContext) -> u32 {
     charge_once(&ctx)
@@ -34,6 +34,8 @@ pub fn charge_2(ctx: FExitContext) -> u32 {
 pub(super) fn charge_once(ctx: &impl Call) -> u32 {
     let told = if layout::value(Field::SlotCaches) == 1 {
         owned(ctx.arg(0), ctx.arg::<u64>(1) as u16)
+    } else if layout::value(Field::HoldInMap) == 1 {
+        owned(ctx.arg(2), ctx.arg::<u64>(1) as u16)
     } else if layout::value(Field::OwnerByRecord) == 1 {
         recorded(ctx.arg(0), ctx.arg::<u64>(1) as u16, ctx.arg(2))
     } else {
@@ -64,19 +66,21 @@ fn record_once(ctx: &FExitContext) -> u32 {
     0
 }
 
-/// Kept until the slots are told. Giving slots up is recorded too, with no owner. A charge that went well is the
+/// Kept until the slots are told. Giving slots up is recorded too, with no owner. In 6.12 a charge that went well is the
 /// last that can fail: nothing is to be told when the allocation returns.
 #[inline(always)]
 fn owned(entry: u64, id: u16) -> Option<()> {
     let Some(task) = scratch::current() else { return Some(()) };
     if id != 0 && task.state & FRESH != 0 && task.alloc_entry == entry {
         task.owner = u32::from(id);
-        task.state &= !ALLOC;
+        if layout::value(Field::SlotCaches) == 1 {
+            task.state &= !ALLOC;
+        }
     }
     Some(())
 }
 
-/// `int __mem_cgroup_try_charge_swap(folio, entry)` of 6.12 begins: the slots that the thread was given, none if
+/// `int __mem_cgroup_try_charge_swap(folio, entry)` up to 6.19 begins: the slots that the thread was given, none if
 /// `entry` is 0. If the charge is refused they go back untold.
 #[kprobe]
 pub fn charge_enter(ctx: ProbeContext) -> u32 {

@@ -71,6 +71,33 @@ fn joined_once(ctx: &FExitContext, copy: u8) -> u32 {
     joined_by(ctx, ctx.arg(4), copy)
 }
 
+/// `swap_cache_add_folio(folio, entry, shadowp)` of 6.18 and 6.19 begins. It cannot fail. An allocation puts its folio into
+/// the cache before it returns.
+#[kprobe]
+pub fn cache_enter(ctx: ProbeContext) -> u32 {
+    if entered(&ctx).is_none() {
+        fault(Hook::CacheAdd);
+    }
+    0
+}
+
+#[inline(always)]
+fn entered(ctx: &ProbeContext) -> Option<()> {
+    let (folio, entry): (u64, u64) = (ctx.arg(0)?, ctx.arg(1)?);
+    let Some(task) = scratch::current() else { return joined(folio, entry, false, 0) };
+    let given = task.state & FRESH != 0 && task.alloc_entry == entry;
+    // Without memory cgroups nobody asked for a charge.
+    let fresh = given || task.state & ALLOC != 0;
+    // What the thread was given before the hook that notes its owner came: the kernel has noted it.
+    let owner = match task.owner as u16 {
+        _ if !fresh => 0,
+        id if given && id != 0 => id,
+        _ => layout::recorded_owner(entry).unwrap_or(0),
+    };
+    task.state &= !FRESH;
+    joined(folio, entry, fresh, owner)
+}
+
 /// The only copy, where it is a probe.
 #[inline(always)]
 pub(super) fn joined_first(ctx: &impl Call) -> u32 {
@@ -147,7 +174,7 @@ pub(super) fn cache_deleted(ctx: &impl Call) -> u32 {
     0
 }
 
-/// `swapcache_clear(si, entry, nr)` of 6.12: the slots of a folio that was read outside the swap cache are let go. Also
+/// `swapcache_clear(si, entry, nr)` up to 6.19: the slots of a folio that was read outside the swap cache are let go. Also
 /// called when nothing was read.
 #[kprobe]
 pub fn cache_clear(ctx: ProbeContext) -> u32 {

@@ -44,6 +44,22 @@ pub(super) fn swapped_on(ctx: &impl Call) -> u32 {
     0
 }
 
+/// `percpu_ref_resurrect(ref)`, where zswap is not built: that of the device being switched on, which nobody can take
+/// slots of yet. Called for much else.
+#[kprobe]
+pub fn swapon_ready(ctx: ProbeContext) -> u32 {
+    let (Some(users), Some(task)) = (ctx.arg::<u64>(0), scratch::current()) else { return 0 };
+    let si = task.device;
+    if si != 0 && users == si + u64::from(layout::value(Field::SiUsers)) {
+        task.device = 0;
+        let dev: Option<u8> = layout::read(si, Field::SiType);
+        if dev.and_then(|dev| describe(si, dev)).is_none() {
+            fault(Hook::SwapOn);
+        }
+    }
+    0
+}
+
 #[inline(always)]
 fn describe(si: u64, dev: u8) -> Option<()> {
     let max: u32 = layout::read(si, Field::SiMax)?;

@@ -10,7 +10,7 @@ use aya_ebpf::programs::{FEntryContext, FExitContext, ProbeContext};
 use vswap_common::{Entry, Field, Hook, Kind, prio};
 
 /// `__swap_cluster_free_entries(si, ci, ci_start, nr)`: the single place where words return to empty. In 7.0
-/// `swap_entries_free(si, ci, offset, nr)`, with an offset on the device. In 6.12 `swap_entry_range_free(si, entry, nr)`:
+/// `swap_entries_free(si, ci, offset, nr)`, with an offset on the device, in 6.18 with an entry. In 6.12 `swap_entry_range_free(si, entry, nr)`:
 /// a single slot there comes out of a CPU's cache of slots, which it entered free (see `free_slot`) or never left, unless
 /// its folio has just left the swap cache: who wants its slot at once frees it without the detour.
 #[fentry]
@@ -26,6 +26,10 @@ pub(super) fn freed(ctx: &impl Call) -> u32 {
         if nr > 1 || scratch::current().is_some_and(|task| task.left == entry) {
             given_up(entry, nr as u16);
         }
+        return 0;
+    }
+    if layout::value(Field::HoldInMap) == 1 {
+        given_up(ctx.arg(2), ctx.arg::<u32>(3) as u16);
         return 0;
     }
     match first_freed(ctx) {

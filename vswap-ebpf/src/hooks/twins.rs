@@ -110,5 +110,6 @@ calls! {
 /// Where the owner is told by a record, all three arguments count, and there is no result.
 #[inline(always)]
 fn result_of_charge() -> usize {
-    if value(Field::OwnerByRecord) == 1 || value(Field::SlotCaches) == 1 { 3 } else { 1 }
+    let recorded = [Field::OwnerByRecord, Field::HoldInMap, Field::SlotCaches].iter().any(|f| value(*f) == 1);
+    if recorded { 3 } else { 1 }
 }

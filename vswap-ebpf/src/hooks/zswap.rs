@@ -184,7 +184,8 @@ pub fn read_enter(ctx: ProbeContext) -> u32 {
         map_full(Hook::ReadEnter);
         return 0;
     };
-    if layout::value(Field::SlotCaches) == 1 && came_in(&ctx, task, folio).is_none() {
+    let past_cache = layout::value(Field::SlotCaches) == 1 || layout::value(Field::HoldInMap) == 1;
+    if past_cache && came_in(&ctx, task, folio).is_none() {
         fault(Hook::ReadEnter);
     }
     task.read_entry = folio.entry;
@@ -193,10 +194,33 @@ pub fn read_enter(ctx: ProbeContext) -> u32 {
     task.read_ts = now();
     task.enter(READ, Hook::ReadExit);
     task.state &= !(READ_ASKED | READ_IN_ZSWAP | READ_PHYS);
+    if layout::value(Field::NoZswap) == 1 {
+        read_unasked(task);
+    }
     0
 }
 
-/// In 6.12 a device that answers at once, like zram, is read into a folio outside the swap cache, and its slot held as
+/// Without zswap nobody says whether the page is on the device or of zeroes but the kernel's own flag, which stays as it
+/// is while the folio is locked. Where it hides that, neither is told.
+#[inline(always)]
+fn read_unasked(task: &mut scratch::Task) {
+    match layout::zero_filled(task.read_entry) {
+        Some(true) => {}
+        Some(false) => {
+            task.state |= READ_ASKED | READ_PHYS;
+            let nr = 1 << (task.read_order & 15);
+            let mut draft = Draft::new(Kind::LoadPhys, task.read_entry, nr, task.read_order);
+            draft.val = ENOENT;
+            emit(Hook::ReadEnter, &draft);
+        }
+        None => {
+            task.state |= READ_ASKED;
+            fault(Hook::ReadEnter);
+        }
+    }
+}
+
+/// Up to 6.19 a device that answers at once, like zram, is read into a folio outside the swap cache, and its slot held as
 /// if it were cached: told as such until `swapcache_clear` lets go. Otherwise the thread has just put the folio into the
 /// cache: if that was not told, both copies of the exit were skipped.
 #[inline(always)]

@@ -103,6 +103,8 @@ impl Builder {
 pub enum Generation {
     /// 6.12: no tables; slots pass through per-CPU caches.
     SlotCaches,
+    /// 6.18: counts and holds for the cache in a map, folios in the table, freed by entry.
+    Hold,
     /// 7.0: counts in a map, freed by offset on the device, owners in a map.
     Map,
     /// 7.1: counts in the words.
@@ -126,11 +128,21 @@ pub fn swap_table_memcg() -> Builder {
 
 /// A description of one generation. Offsets are invented: a test that passes with them cannot have guessed.
 pub fn described(generation: Generation) -> Builder {
+    described_with(generation, true)
+}
+
+/// The same of a kernel that was built without zswap.
+pub fn without_zswap(generation: Generation) -> Builder {
+    described_with(generation, false)
+}
+
+fn described_with(generation: Generation, zswap: bool) -> Builder {
     let batched = matches!(generation, Generation::Ops | Generation::Virtual);
     let virtual_swap = generation >= Generation::VirtualRfc1;
     let in_cluster = generation >= Generation::Memcg;
     let counted = generation >= Generation::Count;
-    let tables = generation >= Generation::Map;
+    let tables = generation >= Generation::Hold;
+    let held = generation == Generation::Hold;
     let mut b = Builder::new();
     let int = 1;
     let void_ptr = b.pointer(0);
@@ -180,6 +192,7 @@ pub fn described(generation: Generation) -> Builder {
         ("nonfull_clusters", lists, 500),
         ("frag_clusters", lists, 740),
         ("inuse_pages", int, 408),
+        ("users", int, 416),
     ];
     if batched {
         si.push(("ops", ops_p, 480));
@@ -216,8 +229,14 @@ pub fn described(generation: Generation) -> Builder {
     b.structure("xa_node", 600, &[("shift", int, 3), ("slots", xa_slots, 48)]);
     let xarray = b.structure("xarray", 24, &[("xa_head", void_ptr, 16)]);
     b.structure("address_space", 200, &[("i_pages", xarray, 20)]);
-    let ze = b.structure("zswap_entry", 64, &[("swpentry", int, 16), ("length", int, 28)]);
-    let ze_p = b.pointer(ze);
+    if zswap {
+        let ze = b.structure("zswap_entry", 64, &[("swpentry", int, 16), ("length", int, 28)]);
+        let ze_p = b.pointer(ze);
+        b.func("zswap_entry_free", &[ze_p], 0);
+        b.func("zswap_store", &[folio_p], int);
+        b.func("zswap_swapon", &[int, int], int);
+        b.func("zswap_swapoff", &[int], 0);
+    }
     let bvec = b.structure("bio_vec", 24, &[("bv_page", void_ptr, 8), ("bv_len", int, 16)]);
     let bvecs = b.array(bvec, 32);
     let sio = b.structure("swap_iocb", 1000, &[("bvecs", bvecs, 100), ("nr_bvecs", int, 990)]);
@@ -283,7 +302,9 @@ pub fn described(generation: Generation) -> Builder {
         b.func("swap_writepage", &[page_p, void_ptr], int);
         let bool = b.integer("_Bool", 1);
         let bool = b.typedef("bool", bool);
-        b.func("zswap_load", &[folio_p], bool);
+        if zswap {
+            b.func("zswap_load", &[folio_p], bool);
+        }
     } else if in_cluster {
         b.func("__swap_cache_do_add_folio", &[ci_p, folio_p, entry], 0);
         b.func("__swap_cache_do_del_folio", &[ci_p, folio_p, entry, void_ptr], 0);
@@ -294,11 +315,23 @@ pub fn described(generation: Generation) -> Builder {
         b.func("swap_cgroup_record", &[folio_p, int, entry], 0);
     }
     if tables {
+        b.func("swap_writeout", &io, int);
+        b.func("move_cluster", &[si_p, ci_p, list_p, int], 0);
+        if zswap {
+            b.func("zswap_load", &[folio_p], int);
+        }
+    }
+    if held {
+        let flags = b.typedef("gfp_t", int);
+        b.func("swap_cache_add_folio", &[folio_p, entry, void_ptr], 0);
+        b.func("swapcache_prepare", &[entry, int], int);
+        b.func("swapcache_clear", &[si_p, entry, int], 0);
+        b.func("folio_alloc_swap", &[folio_p, flags], int);
+        b.func("swap_entries_free", &[si_p, ci_p, entry, int], 0);
+        b.func("isolate_lock_cluster", &[si_p, list_p, int], ci_p);
+    } else if tables {
         b.func("__swap_cache_add_folio", &[ci_p, folio_p, entry], 0);
         b.func("folio_alloc_swap", &[folio_p], int);
-        b.func("swap_writeout", &io, int);
-        b.func("zswap_load", &[folio_p], int);
-        b.func("move_cluster", &[si_p, ci_p, list_p, int], 0);
         b.func("folio_dup_swap", &[folio_p, page_p], int);
         b.func("swap_dup_entry_direct", &[entry], int);
         b.func("swap_put_entries_cluster", &[si_p, int, int, int], 0);
@@ -307,14 +340,12 @@ pub fn described(generation: Generation) -> Builder {
     if counted {
         b.func("__swap_cluster_free_entries", &[si_p, ci_p, int, int], 0);
         b.func("swap_cluster_setup_bad_slot", &[si_p, ci_p, int, int], int);
-    } else if tables {
+    } else if generation == Generation::Map {
         b.func("swap_entries_free", &[si_p, ci_p, long, int], 0);
         b.func("swap_cluster_setup_bad_slot", &[ci_p, long], int);
     }
     b.func("add_swap_extent", &[si_p, long, long, long], int);
-    b.func("zswap_store", &[folio_p], int);
     b.func("obj_cgroup_charge_zswap", &[objcg_p, int], 0);
-    b.func("zswap_entry_free", &[ze_p], 0);
     b.func("swap_read_folio", &io, 0);
     if generation != Generation::Virtual {
         b.func("__swap_writepage", &io, 0);
@@ -331,12 +362,15 @@ pub fn described(generation: Generation) -> Builder {
         b.func("end_swap_bio_read", &[bio_p], 0);
     }
     causes(&mut b, tables, list_p, memcg_p);
-    b.func("zswap_swapon", &[int, int], int);
-    b.func("zswap_swapoff", &[int], 0);
+    let users = b.structure("percpu_ref", 16, &[]);
+    let users = b.pointer(users);
+    b.func("percpu_ref_resurrect", &[users], 0);
+    b.func("swap_cgroup_swapoff", &[int], 0);
     tracepoints(&mut b, tables, [memcg_p, folio_p, bio_p, int, long]);
     let unsigned = b.integer("unsigned int", 4);
     b.func("shmem_unuse", &[unsigned], int);
-    let image = if tables { "swap_alloc_hibernation_slot" } else { "get_swap_page_of_type" };
+    let image =
+        if generation >= Generation::Map { "swap_alloc_hibernation_slot" } else { "get_swap_page_of_type" };
     b.func(image, &[int], entry);
     b
 }

@@ -258,7 +258,11 @@ const SPECS: &[Spec] = &[
         name: "swap-in of zeroes",
         shows: "a page is filled with zeroes",
         needs: &[Hook::ReadEnter, Hook::LoadEnter, Hook::LoadExit, Hook::ReadExit],
-        instead: &[],
+        instead: &[Instead {
+            hooks: &[Hook::ReadEnter, Hook::ReadExit],
+            fields: &[Field::NoZswap],
+            how: "there is no zswap to ask: the kernel's own flag of the slot says it when the read begins",
+        }],
         sums: &[Tally::ZeroIn],
         totals: &[Total::Vmstat("swpin_zero")],
         say: "pages",
@@ -268,6 +272,11 @@ const SPECS: &[Spec] = &[
         shows: "a page is read",
         needs: &[Hook::ReadEnter, Hook::LoadExit, Hook::ReadEnd],
         instead: &[
+            Instead {
+                hooks: &[Hook::ReadEnter, Hook::ReadEnd],
+                fields: &[Field::NoZswap],
+                how: "there is no zswap to ask: the kernel's own flag of the slot says it when the read begins",
+            },
             Instead {
                 hooks: &[Hook::ReadEnd],
                 fields: &[],

@@ -93,7 +93,9 @@ fn value_of(btf: &Btf, field: Field) -> Option<u32> {
         Field::OwnerByRecord => {
             let args = btf.signature("swap_cgroup_record")?;
             let known = args.len() == 4 && args[0] == "folio *" && args[2] == "swp_entry_t";
-            (known && member("swap_cluster_info", "memcg_table").is_none()).then_some(1)
+            // Before 7.0 the folio is not in the cache yet when its owner is recorded.
+            let cached = btf.signature("swapcache_prepare").is_none();
+            (known && cached && member("swap_cluster_info", "memcg_table").is_none()).then_some(1)
         }
         Field::FreeByOffset => {
             let args = btf.signature("swap_entries_free")?;
@@ -107,6 +109,16 @@ fn value_of(btf: &Btf, field: Field) -> Option<u32> {
                 btf.signature("folio_dup_swap").is_some() && btf.signature("swapcache_prepare").is_none();
             (table && map && pure).then_some(1)
         }
+        Field::HoldInMap => {
+            let table = member("swap_cluster_info", "table").is_some();
+            let map = member("swap_info_struct", "swap_map").is_some();
+            (table && map && btf.signature("swapcache_prepare").is_some()).then_some(1)
+        }
+        Field::NoZswap => {
+            let swap = btf.size_of("swap_info_struct").is_some();
+            (swap && btf.size_of("zswap_entry").is_none()).then_some(1)
+        }
+        Field::SiUsers => member("swap_info_struct", "users"),
         Field::SlotCaches => {
             let first = |func: &str| btf.signature(func)?.into_iter().next();
             let parked = first("free_swap_slot")? == "swp_entry_t"
@@ -263,13 +275,15 @@ pub fn name(btf: &Btf) -> &'static str {
     }
 }
 
-/// Fields that only kernels before 7.3 have.
+/// Fields that only kernels before 7.3 have, or those without zswap.
 #[cfg(test)]
-pub(super) const OLDER: [Field; 11] = [
+pub(super) const OLDER: [Field; 13] = [
     Field::IoByBio,
     Field::OwnerByRecord,
     Field::FreeByOffset,
     Field::CountInMap,
+    Field::HoldInMap,
+    Field::NoZswap,
     Field::SlotCaches,
     Field::LoadSaysTrue,
     Field::SiMap,

@@ -15,3 +15,6 @@ pub mod virt;
 
 pub use facts::Facts;
 pub use plan::{Plan, PlannedHook, Probe, plan};
+
+#[cfg(test)]
+mod held_tests;

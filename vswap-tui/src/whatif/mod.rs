@@ -132,7 +132,10 @@ impl WhatIf {
             tallies: Tallies::default(),
             cgroups: FxHashMap::default(),
             from_swapon: header.from_swapon,
-            owners_in_tables: !matches!(header.layout_name.as_str(), "swap-table-map" | "swap-table-count"),
+            owners_in_tables: !matches!(
+                header.layout_name.as_str(),
+                "swap-table-prepare" | "swap-table-map" | "swap-table-count"
+            ),
             references: recorded::references(header),
             zswap_frees: recorded::attached(header, Hook::ZswapFree),
         };

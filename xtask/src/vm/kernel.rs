@@ -170,7 +170,7 @@ fn unpack(debs: &Path, tree: &Path) -> Result<()> {
 }
 
 /// Package sets for a version, best first: newest patch version; then the small cloud flavour, which has zswap only
-/// from 7.0 on; then split packages (vmlinuz and modules apart) before whole ones.
+/// from 7.0 on (the other one has it before, too); then split packages (vmlinuz and modules apart) before whole ones.
 fn choose<'a>((major, minor): (u32, u32), names: impl Iterator<Item = &'a str> + Clone) -> Vec<Vec<String>> {
     let all: HashSet<&str> = names.clone().collect();
     let prefix = format!("{major}.{minor}.");

@@ -30,7 +30,7 @@ pub(super) enum Meaning {
     Cached(u64),
     /// In use, not in the swap cache.
     Elsewhere,
-    /// In use, on its way into or out of somebody's hands.
+    /// In use, on its way into or out of the cache.
     Moving,
     /// A word we do not know.
     Unknown,
@@ -42,6 +42,8 @@ pub(super) fn meaning(chunk: &Chunk, i: usize) -> (Meaning, u64) {
     let (word, byte) = (chunk.words[i & (SLOTS - 1)], chunk.counts[i & (SLOTS - 1)]);
     if value(Field::SlotCaches) == 1 {
         by_map(word, byte, chunk)
+    } else if value(Field::HoldInMap) == 1 {
+        by_hold(word, byte)
     } else if value(Field::CountInMap) == 1 {
         by_both(word, byte)
     } else {
@@ -91,6 +93,27 @@ fn by_both(word: u64, byte: u8) -> (Meaning, u64) {
         Meaning::Elsewhere
     };
     (meaning, references(byte))
+}
+
+/// 6.18 and 6.19: count and hold for the cache are in the map, the word is a pointer to the folio or a shadow.
+#[inline(always)]
+fn by_hold(word: u64, byte: u8) -> (Meaning, u64) {
+    if byte == MAP_BAD {
+        return (Meaning::Reserved, 0);
+    }
+    let shared = byte & !MAP_CACHED == MAP_SHMEM;
+    let refs = if shared { 1 } else { references(byte & !MAP_CACHED) };
+    let meaning = if byte == 0 {
+        Meaning::Free
+    } else if word != 0 && word & 3 == 0 {
+        Meaning::Cached(word)
+    } else if byte & MAP_CACHED == 0 {
+        Meaning::Elsewhere
+    } else {
+        // Held for a folio that is not in the table: read past the cache, or about to enter or leave it.
+        Meaning::Moving
+    };
+    (meaning, refs)
 }
 
 /// 6.12: count and hold are in the map, `entry` is what the swap cache has at the slot.

@@ -95,6 +95,9 @@ pub(super) const SCAN_COUNT: &[Field] =
 /// 7.0: the counts too.
 pub(super) const SCAN_MAP: &[Field] =
     scan!(CiFlags, CiTable, CountInMap, SiMap, SiZeromap, CgroupMap, CgroupCtrlSize);
+/// 6.18 and 6.19: the map has holds for the cache as well.
+pub(super) const SCAN_HELD: &[Field] =
+    scan!(CiFlags, CiTable, HoldInMap, SiMap, SiZeromap, CgroupMap, CgroupCtrlSize);
 /// 6.12: no tables at all.
 pub(super) const SCAN_CACHES: &[Field] =
     scan!(SlotCaches, SiMap, SiZeromap, CgroupMap, CgroupCtrlSize, CgroupInPages, SpaceSize, SpacePages);

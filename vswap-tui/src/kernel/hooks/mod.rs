@@ -1,12 +1,14 @@
 //! The table of hooks: where each may attach, with which arguments, and what it makes visible. Data, no logic.
 //!
 //! `table` has one entry a hook, `twins` their programs as probes, `fields` the sets of fields that programs read,
-//! `slot_caches` the places of 6.12, `causes` the hooks that only tell why, `virtual_swap` those of kernels with virtual
-//! swap.
+//! `slot_caches` the places of 6.12, `held` those of 6.18, `no_zswap` what stands in for functions of zswap where it is
+//! not built, `causes` the hooks that only tell why, `virtual_swap` those of kernels with virtual swap.
 //! A kernel generation that does something elsewhere gets one more [`Alternative`]; nothing else changes.
 
 mod causes;
 mod fields;
+mod held;
+mod no_zswap;
 mod slot_caches;
 mod table;
 mod twins;

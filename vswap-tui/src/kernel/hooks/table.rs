@@ -3,7 +3,7 @@
 use super::causes;
 use super::fields::*;
 use super::slot_caches::{DELETED, FREED, JOINED, RECORDED, RETURNED};
-use super::{How, SCAN_VARIABLE, Spec, at, virtual_swap};
+use super::{How, SCAN_VARIABLE, Spec, at, held, no_zswap, virtual_swap};
 use vswap_common::{Field, Hook};
 
 macro_rules! spec {
@@ -37,6 +37,7 @@ pub const SPECS: &[Spec] = &[
         "__swap_cache_add_folio",
         &["swap_cluster_info *", "folio *", "swp_entry_t"],
         MAPPED;
+        held::ENTERED;
         JOINED;
         virtual_swap::ADDED
     ),
@@ -54,6 +55,7 @@ pub const SPECS: &[Spec] = &[
         "__swap_cache_del_folio",
         &["swap_cluster_info *", "folio *", "swp_entry_t", "_"],
         MAPPED;
+        held::DELETED;
         DELETED;
         virtual_swap::DELETED
     ),
@@ -68,6 +70,7 @@ pub const SPECS: &[Spec] = &[
         "swap_entries_free",
         &["swap_info_struct *", "swap_cluster_info *", "long unsigned int", "_"],
         &[Field::SiType, Field::FreeByOffset];
+        held::FREED;
         FREED;
         virtual_swap::FREED_RFC1;
         virtual_swap::FREED_RFC1_INLINED;
@@ -85,6 +88,7 @@ pub const SPECS: &[Spec] = &[
         "swap_cgroup_record",
         &["folio *", "_", "swp_entry_t"],
         &[Field::OwnerByRecord, Field::FolioFlags, Field::FolioFlags1, Field::PgHead];
+        held::RECORDED;
         RECORDED;
         virtual_swap::RECORDED
     ),
@@ -96,6 +100,7 @@ pub const SPECS: &[Spec] = &[
         "folio_alloc_swap",
         &["folio *"],
         &[Field::FolioFlags, Field::FolioFlags1, Field::PgHead];
+        held::RETURNED;
         RETURNED
     ),
     spec!(
@@ -219,9 +224,19 @@ pub const SPECS: &[Spec] = &[
         "swapon: a device comes",
         "zswap_swapon",
         &["_", "_"],
-        &[Field::SiMax, Field::SiPages, Field::SiFlags]
+        &[Field::SiMax, Field::SiPages, Field::SiFlags];
+        no_zswap::READY
     ),
-    spec!(SwapOff, Fentry, false, "swapoff: a device goes", "zswap_swapoff", &["_"], &[]),
+    spec!(
+        SwapOff,
+        Fentry,
+        false,
+        "swapoff: a device goes",
+        "zswap_swapoff",
+        &["_"],
+        &[];
+        no_zswap::GONE
+    ),
     spec!(
         ClusterMove,
         Fentry,
@@ -284,7 +299,8 @@ pub const SPECS: &[Spec] = &[
         "begin of an allocation",
         "folio_alloc_swap",
         &["folio *"],
-        &[Field::FolioFlags, Field::FolioFlags1, Field::PgHead]
+        &[Field::FolioFlags, Field::FolioFlags1, Field::PgHead];
+        held::BEGUN
     ),
     spec!(LoadEnter, Kprobe, false, "begin of a zswap load", "zswap_load", &["folio *"], &[]),
     spec!(SwapOffBegin, Kprobe, false, "begin of a swapoff", "shmem_unuse", &["unsigned int"], &[]),
@@ -315,6 +331,9 @@ pub const SPECS: &[Spec] = &[
         SCAN_VARIABLE,
         &[],
         SCAN_MAP,
+        SCAN_VARIABLE,
+        &[],
+        SCAN_HELD,
         SCAN_VARIABLE,
         &[],
         SCAN_CACHES

@@ -37,8 +37,8 @@ pub(crate) struct Options {
     pub(crate) judge_only: bool,
 }
 
-/// Kernels of every generation of swap that Debian has with zswap.
-pub(crate) const MATRIX: [&str; 5] = ["7.3", "7.2", "7.1", "7.0", "6.12"];
+/// Kernels of every generation of swap that Debian has.
+pub(crate) const MATRIX: [&str; 7] = ["7.3", "7.2", "7.1", "7.0", "6.19", "6.18", "6.12"];
 
 /// What CI runs: all of it on the newest kernel and the long-term one, and one boot on the first with pure swap tables.
 pub(crate) fn run_all() -> Result<()> {

@@ -86,7 +86,7 @@ pub(super) fn equalities(scenario: &Scenario, kernel: &Kernel, vswap: &Vswap, ba
         risen("zswpin") + risen("pswpin"),
     );
     let skips_cache =
-        kernel.ways.zswap_refuses && scenario.devices.iter().any(|(path, _)| path.contains("zram"));
+        kernel.ways.past_cache && scenario.devices.iter().any(|(path, _)| path.contains("zram"));
     if !skips_cache {
         let attempts = hook("cache_add", "emitted").checked_sub(total("alloc") + runs("read_enter"));
         let least = risen("zswpwb");
