@@ -235,6 +235,8 @@ fields! {
     VirtZero = "VSWAP_ZERO in word",
     /// Bit of a word that names a physical slot at which its device number begins.
     VirtTypeAt = "device number in word",
+    /// Position of the result of `alloc_swap_scan_cluster` behind its arguments: RFC v1 has one argument more.
+    ArgFound = "result of alloc_swap_scan_cluster",
 }
 
 /// Number of fields.

@@ -111,11 +111,13 @@ pub enum Kind {
     Release = 41,
     /// A slot without a folio or an owner, for the image of a hibernation (`swap_alloc_hibernation_slot`).
     Hibernate = 42,
+    /// A scan found the physical slots from `entry` on behind the virtual ones from `arg` on. Read as `ScanSlots` is.
+    ScanBacked = 43,
 }
 
 impl Kind {
     /// All kinds in the order of their numbers.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 43] = [
         Self::Gap,
         Self::Alloc,
         Self::AllocFail,
@@ -158,6 +160,7 @@ impl Kind {
         Self::Unback,
         Self::Release,
         Self::Hibernate,
+        Self::ScanBacked,
     ];
 
     /// The kind with this number, if there is one.
@@ -210,6 +213,7 @@ impl Kind {
             Self::Unback => "unback",
             Self::Release => "release",
             Self::Hibernate => "hibernate",
+            Self::ScanBacked => "scan_backed",
         }
     }
 }

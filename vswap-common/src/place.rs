@@ -17,6 +17,9 @@ pub const PHYS: u64 = 5;
 /// Nobody uses the slots; the allocator has given them to a CPU's cache of slots (6.12).
 pub const IDLE: u64 = 6;
 
+/// Physical slots that hold the data of virtual ones, which tell where it is: nothing of their own.
+pub const BACKS: u64 = 7;
+
 /// References, saturated: 15 means 15 or more.
 pub const MAX_REFS: u64 = 15;
 const AGE_SHIFT: u32 = 16;
@@ -43,9 +46,9 @@ pub const fn place(arg: u64) -> u64 {
     arg & MASK
 }
 
-/// Nobody uses slots at this place.
+/// No page has a slot at this place.
 pub const fn unused(place: u64) -> bool {
-    place == FREE || place == IDLE
+    place == FREE || place == IDLE || place == BACKS
 }
 
 /// The references in a packed number.
@@ -59,7 +62,7 @@ mod tests {
 
     #[test]
     fn place_and_references_do_not_touch() {
-        for at in [FREE, UNKNOWN, FOLIO, ZERO, ZSWAP, PHYS, IDLE] {
+        for at in [FREE, UNKNOWN, FOLIO, ZERO, ZSWAP, PHYS, IDLE, BACKS] {
             for n in 0..=MAX_REFS {
                 let arg = pack(at, n);
                 assert_eq!((place(arg), refs(arg), age(arg)), (at, n, 0));

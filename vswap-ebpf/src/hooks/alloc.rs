@@ -59,7 +59,7 @@ pub fn charge_virtual_2(ctx: FExitContext) -> u32 {
 }
 
 #[inline(always)]
-fn record_once(ctx: &FExitContext) -> u32 {
+pub(super) fn record_once(ctx: &impl Call) -> u32 {
     if charged(ctx.arg(0), 0).is_none() {
         fault(Hook::Charge);
     }

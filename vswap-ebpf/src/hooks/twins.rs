@@ -4,7 +4,7 @@
 //! A probe runs with preemption off, so no exit needs a second copy. But the kernel skips a probe that another one is
 //! interrupted by (`nmissed`): user space counts those as lost.
 
-use super::{alloc, cache, device, free, io, reclaim, shrink, zswap};
+use super::{alloc, cache, device, free, io, reclaim, shrink, virt, zswap};
 use crate::call::{Returned, keep};
 use crate::emit::{map_full, skipped};
 use crate::layout::value;
@@ -32,6 +32,9 @@ entries! {
     k_swapoff = device::swapped_off,
     k_write_end = io::write_ended,
     k_read_end = io::read_ended,
+    k_release = virt::gives_up,
+    k_unback = virt::given_back,
+    k_unback_at_end = virt::given_back_at_end,
 }
 
 /// Exits that need no argument, and where the result stands among them.
@@ -101,6 +104,8 @@ macro_rules! calls {
 
 calls! {
     Charge: a_charge, k_charge = alloc::charge_once, result_of_charge();
+    Charge: a_charge_virt, k_charge_virt = alloc::record_once, 1;
+    CacheAdd: a_back, k_back = virt::backed, value(Field::ArgFound) as usize;
     CacheAdd: a_cache_joined, k_cache_joined = cache::joined_first, 3;
     SwapOn: a_swapon, k_swapon = device::swapped_on, 2;
     ShrinkItem: a_shrink_done, k_shrink_done = shrink::done, value(Field::ArgWalk) as usize + 1;

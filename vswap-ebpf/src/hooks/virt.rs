@@ -14,9 +14,9 @@ use vswap_common::scan::{Address, answer};
 use vswap_common::{Entry, Field, Hook, Kind, MISSING, flags};
 
 /// Low bits of a word or virtual word that say what kind it is.
-const TAG: u64 = 7;
+pub const TAG: u64 = 7;
 /// Tag of a physical slot's word that names the virtual slot it backs.
-const POINTER: u64 = 4;
+pub const POINTER: u64 = 4;
 /// Bit of `inuse_pages` that is no number.
 const OFF_LIST: u64 = 1 << 62;
 /// Levels the xarray of virtual clusters has: indices are 32 bits.
@@ -88,22 +88,38 @@ pub fn virtual_device(ctx: *mut c_void) -> u32 {
     told().unwrap_or(answer::FAULT)
 }
 
-/// `u32 alloc_swap_scan_cluster(si, ci, folio, offset, word)` returned with the folio locked: what was taken for a word
-/// that names a virtual slot is to back it. 0: nothing found here.
+/// `alloc_swap_scan_cluster(si, ci, folio, offset)`, in RFC v1 with a word to write besides, returned with the folio
+/// locked: slots of a device that were taken for a folio with virtual slots are to back them. 0: nothing found here.
 #[fexit]
 pub fn back(ctx: FExitContext) -> u32 {
-    let (word, found): (u64, u32) = (ctx.arg(4), ctx.arg(5));
-    if found != 0 && word & TAG == POINTER && taken(ctx.arg(0), ctx.arg(2), found).is_none() {
+    backed(&ctx)
+}
+
+#[inline(always)]
+pub(super) fn backed(ctx: &impl Call) -> u32 {
+    if taken(ctx).is_none() {
         fault(Hook::CacheAdd);
     }
     0
 }
 
 #[inline(always)]
-fn taken(si: u64, folio: u64, first: u32) -> Option<()> {
-    let dev: u8 = read(si, Field::SiType)?;
+fn taken(ctx: &impl Call) -> Option<()> {
+    let at = value(Field::ArgFound);
+    let found = ctx.number(at as usize & 7)?;
+    // The function with the further argument returns 32 bits.
+    let found = if at == 5 { found & 0xffff_ffff } else { found };
+    let (si, folio) = (ctx.number(0)?, ctx.number(2)?);
+    // The image of a hibernation has no folio.
+    if found == 0 || folio == 0 || is_virtual(si) {
+        return Some(());
+    }
     let folio = layout::folio(folio)?;
-    let first = Entry::new(dev, u64::from(first));
+    // Without a virtual device, or room on it, a folio has the slots of the device themselves.
+    if !is_slot(folio.entry) {
+        return Some(());
+    }
+    let first = Entry::new(read(si, Field::SiType)?, found);
     let mut draft = Draft::new(Kind::Back, first.0, folio.nr(), folio.order);
     draft.arg = folio.entry;
     emit(Hook::CacheAdd, &draft);
@@ -113,7 +129,12 @@ fn taken(si: u64, folio: u64, first: u32) -> Option<()> {
 /// `__swap_cluster_free_phys_backing(si, ci, ci_start, nr)`, under the lock of the virtual cluster.
 #[fentry]
 pub fn unback(ctx: FEntryContext) -> u32 {
-    match cluster_entry(&ctx, ctx.arg(0), 1) {
+    given_back(&ctx)
+}
+
+#[inline(always)]
+pub(super) fn given_back(ctx: &impl Call) -> u32 {
+    match cluster_entry(ctx, ctx.arg(0), 1) {
         Some(base) => {
             let (start, nr): (u32, u32) = (ctx.arg(2), ctx.arg(3));
             let first = base.add(u64::from(start));
@@ -128,11 +149,16 @@ pub fn unback(ctx: FEntryContext) -> u32 {
 /// free, under the cluster's lock. What `__swap_cluster_free_entries` frees was told at its begin.
 #[fentry]
 pub fn unback_at_end(ctx: FEntryContext) -> u32 {
+    given_back_at_end(&ctx)
+}
+
+#[inline(always)]
+pub(super) fn given_back_at_end(ctx: &impl Call) -> u32 {
     let si = ctx.arg(0);
     if is_virtual(si) {
         return 0;
     }
-    let Some(base) = cluster_entry(&ctx, si, 1) else {
+    let Some(base) = cluster_entry(ctx, si, 1) else {
         fault(Hook::Free);
         return 0;
     };
@@ -159,7 +185,12 @@ pub fn note_freed(entry: u64) {
 /// `vswap_release_backing(ci, ci_start, nr)`, under the lock of the virtual cluster.
 #[fentry]
 pub fn release(ctx: FEntryContext) -> u32 {
-    if released(&ctx).is_none() {
+    gives_up(&ctx)
+}
+
+#[inline(always)]
+pub(super) fn gives_up(ctx: &impl Call) -> u32 {
+    if released(ctx).is_none() {
         fault(Hook::Free);
     }
     0
@@ -216,31 +247,43 @@ fn written(ctx: &ProbeContext) -> Option<()> {
 /// The physical slot behind a virtual one whose folio is locked; 0 if there is none.
 #[inline(always)]
 fn phys_of(entry: u64) -> Option<u64> {
-    let word = word(cluster(entry)?, entry)?;
-    if word & TAG != u64::from(value(Field::VirtPhys)) {
-        return Some(0);
+    let index = Entry(entry).off().checked_div(u64::from(value(Field::ClusterSlots)))?;
+    match cluster_at(device()?, index)? {
+        0 => None,
+        ci => Some(phys_in(word(ci, entry)?)),
     }
-    let at = value(Field::VirtTypeAt) & 63;
-    Some(Entry::new((word >> at) as u8, (word & ((1 << at) - 1)) >> 3).0)
 }
 
-/// The cluster of a virtual slot, out of the device's xarray.
+/// The physical slot that a word of a virtual table names; 0 if it names none.
 #[inline(always)]
-fn cluster(entry: u64) -> Option<u64> {
-    let pool = device()? + u64::from(value(Field::VirtPool));
-    let index = Entry(entry).off().checked_div(u64::from(value(Field::ClusterSlots)))?;
-    let mut link: u64 = read(pool, Field::XaHead)?;
+pub fn phys_in(word: u64) -> u64 {
+    if word & TAG != u64::from(value(Field::VirtPhys)) {
+        return 0;
+    }
+    let at = value(Field::VirtTypeAt) & 63;
+    Entry::new((word >> at) as u8, (word & ((1 << at) - 1)) >> 3).0
+}
+
+/// The cluster of virtual device `si` with this index, out of the device's xarray; 0 if there is none.
+#[inline(always)]
+pub fn cluster_at(si: u64, index: u64) -> Option<u64> {
+    let mut link: u64 = read(si + u64::from(value(Field::VirtPool)), Field::XaHead)?;
+    let mut top = true;
     for _ in 0..LEVELS {
-        // Indices begin at 1 and cluster 0 stays for ever: there is always a node.
+        // Cluster 0 stays for ever: alone it sits in the head itself.
         if link & 3 != 2 || link <= 4096 {
-            return None;
+            return Some(0);
         }
         let node = link - 2;
         let shift: u8 = read(node, Field::XaShift)?;
-        let step = index >> (shift & 63) & 63;
-        link = read_at(node + u64::from(value(Field::XaSlots)) + step * 8)?;
+        let step = index >> (shift & 63);
+        if top && step >= 64 {
+            return Some(0);
+        }
+        top = false;
+        link = read_at(node + u64::from(value(Field::XaSlots)) + (step & 63) * 8)?;
         if shift == 0 {
-            return (link != 0 && link & 3 == 0).then_some(link);
+            return Some(if link & 3 == 0 { link } else { 0 });
         }
     }
     None

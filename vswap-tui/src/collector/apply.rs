@@ -72,7 +72,10 @@ impl Collector {
             // References and the allocator's looks change neither place nor owner: they are for the model.
             Kind::Reserve => self.hold(e, true),
             Kind::Return => self.hold(e, false),
-            Kind::Back => self.back(e, Entry(e.arg), e.entry),
+            Kind::Back => {
+                self.touch_backing(e.entry, e.nr);
+                self.back(e, Entry(e.arg), e.entry);
+            }
             Kind::Unback => self.unback(e),
             Kind::Release => self.release(e),
             Kind::Dup | Kind::Put | Kind::Isolate | Kind::AllocBegin => {}
@@ -80,6 +83,7 @@ impl Collector {
             Kind::ScanDevice => self.scan_device(e),
             Kind::ScanCluster => self.scan_cluster(e),
             Kind::ScanSlots => self.scan_slots(e),
+            Kind::ScanBacked => self.scan_backed(e),
             // Its path comes with an update.
             Kind::ScanOwner => {}
             // For the model.
@@ -329,6 +333,7 @@ impl Collector {
         let followed = self.writes.begin(e.entry, e.ts);
         self.losses.overflow += u64::from(!followed);
         if e.arg != 0 {
+            self.touch_backing(Entry(e.arg), e.nr);
             self.back(e, e.entry, Entry(e.arg));
         }
         let mut owner = 0;

@@ -53,6 +53,7 @@ impl Collector {
 
     /// `__swap_cluster_free_phys_backing`. Slots nobody was seen to take are no fault where taking cannot be seen.
     pub(super) fn unback(&mut self, e: &Event) {
+        self.touch_backing(e.entry, e.nr);
         let mut stray = false;
         for i in 0..u64::from(e.nr) {
             match self.unlink(e.entry.add(i)) {

@@ -48,6 +48,16 @@ fn first_of_cluster(at: Entry) -> Entry {
 }
 
 impl Links {
+    /// No slot has one.
+    pub(super) fn is_empty(&self) -> bool {
+        self.forward.is_empty()
+    }
+
+    /// Links lead to slots of this cluster of a device.
+    pub(super) fn reach(&self, first: Entry) -> bool {
+        self.reverse.contains_key(&first)
+    }
+
     /// The physical slot behind a virtual one.
     pub(super) fn phys_of(&self, virt: Entry) -> Option<Entry> {
         let (index, i) = split(virt.off());

@@ -463,8 +463,9 @@ fn virtual_layer(b: &mut Builder, generation: Generation, t: &Types) {
             ("VSWAP_FOLIO", folio),
         ],
     );
-    let found = if generation == Generation::VirtualRfc1 { int } else { long };
-    b.func("alloc_swap_scan_cluster", &[t.si_p, t.ci_p, t.folio_p, long, long], found);
+    let (found, word) =
+        if generation == Generation::VirtualRfc1 { (int, vec![long]) } else { (long, vec![]) };
+    b.func("alloc_swap_scan_cluster", &[vec![t.si_p, t.ci_p, t.folio_p, long], word].concat(), found);
     b.func("__swap_cluster_free_phys_backing", &[t.si_p, t.ci_p, int, int], 0);
     b.func("__swap_cluster_finish_free", &[t.si_p, t.ci_p, int, int], 0);
     b.func("__mem_cgroup_record_swap", &[t.folio_p], 0);

@@ -179,6 +179,11 @@ fn value_of(btf: &Btf, field: Field) -> Option<u32> {
         Field::VirtZswap => Some(virtual_words(btf)?.zswap),
         Field::VirtZero => virtual_words(btf)?.zero,
         Field::VirtTypeAt => Some(virtual_words(btf)?.type_at),
+        Field::ArgFound => {
+            virtual_words(btf)?;
+            let args = btf.signature("alloc_swap_scan_cluster")?.len() - 1;
+            u32::try_from(args).ok().filter(|n| matches!(n, 4 | 5))
+        }
         Field::BioDevice => member("bio", "bi_bdev"),
         Field::BioOp => member("bio", "bi_opf"),
         Field::BioSize => member("bio", "bi_iter.bi_size"),
@@ -299,7 +304,7 @@ mod tests {
     use super::*;
 
     fn virtual_only(f: Field) -> bool {
-        f as usize >= Field::VirtTable as usize && f as usize <= Field::VirtTypeAt as usize
+        f as usize >= Field::VirtTable as usize && f as usize <= Field::ArgFound as usize
     }
 
     #[test]
@@ -313,6 +318,7 @@ mod tests {
             }
             let first = generation == Generation::VirtualRfc1;
             assert_eq!(l.get(Field::VirtZero), first.then_some(2));
+            assert_eq!(l.get(Field::ArgFound), Some(if first { 5 } else { 4 }));
             assert_eq!((l.get(Field::VirtFlag), l.get(Field::VirtTable)), (Some(1 << 14), Some(96)));
             assert_eq!(l.get(Field::ZeroInWord), Some(1));
             assert_eq!(name(&btf), virtual_words(&btf).unwrap().name);

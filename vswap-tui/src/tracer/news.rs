@@ -83,6 +83,9 @@ impl News {
 
     fn device(&mut self, r: &Record) {
         let dev = usize::from(Entry(r.entry).dev());
+        if self.named[dev].as_ref().is_some_and(|device| device.r#virtual) {
+            return;
+        }
         let known = self.named[dev].is_some() || self.unnamed[dev].is_some();
         let told = r.kind == Kind::SwapOn as u8
             || (r.kind == Kind::ScanDevice as u8 && r.flags & flags::VERIFY == 0);

@@ -29,6 +29,7 @@ impl WhatIf {
             | Kind::Back
             | Kind::Unback
             | Kind::Release
+            | Kind::ScanBacked
             | Kind::ScanCandidate
             | Kind::SwapOffBegin
             // An image is no page of anybody: every design has to find the same slots for it.

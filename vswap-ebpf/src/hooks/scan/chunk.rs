@@ -5,6 +5,9 @@ use vswap_common::scan;
 /// Slots read at once.
 pub(super) const SLOTS: usize = scan::CHUNK as usize;
 
+/// No physical slot behind a slot: no physical slot less a place in a chunk is that.
+pub(super) const NO_PHYS: u64 = u64::MAX;
+
 /// A chunk of slots and the run that is being gathered. In a map: too large for the stack, and the verifier, which
 /// does not follow numbers in maps, has one state of the loop to look at instead of one for each length of run.
 #[derive(Clone, Copy)]
@@ -30,6 +33,12 @@ pub struct Chunk {
     pub(super) owned: u64,
     /// Not 0: `entries` is read.
     pub(super) in_zswap: u64,
+    /// Not 0: the slots are virtual, and `entries` are the words of their virtual table.
+    pub(super) on_virtual: u64,
+    /// Of the slot that is looked at: its physical one less its place in the chunk, or [`NO_PHYS`].
+    pub(super) phys: u64,
+    /// The same of the run: the physical slots of a run follow each other.
+    pub(super) run_phys: u64,
     /// When the tables were read.
     pub(super) read_at: u64,
     /// State of the slot that is looked at.

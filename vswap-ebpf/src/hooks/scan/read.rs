@@ -1,7 +1,8 @@
 //! Reads a chunk of slots into the map, from whatever tables this kernel has.
 
+use super::super::virt;
 use super::chunk::{Chunk, SLOTS};
-use super::device::device_info;
+use super::device::{VIRTUAL_MAX, device_info};
 use super::xarray::leaf;
 use crate::emit::now;
 use crate::layout::{address, read, read_at, read_into, value};
@@ -39,14 +40,22 @@ pub(super) fn read_chunk(dev: u8, off: u64) -> Option<u32> {
         // A chunk is a word of the bitmap.
         read_at(read::<u64>(si, Field::SiZeromap)? + base / 8)?
     };
+    chunk.on_virtual = u64::from(virt::built() && max == VIRTUAL_MAX);
     let found = if value(Field::SlotCaches) == 1 {
         chunk.order = 0;
         spaces(chunk, max)?;
         true
     } else {
-        table(chunk, first)?
+        let per = u64::from(value(Field::ClusterSlots));
+        let index = base.checked_div(per)?;
+        let ci = if chunk.on_virtual != 0 {
+            virt::cluster_at(si, index)?
+        } else {
+            first + index * u64::from(value(Field::CiSize))
+        };
+        table(chunk, ci, base & (per - 1))?
     };
-    if !found {
+    if !found || chunk.on_virtual != 0 {
         return Some(SLOTS as u32);
     }
     let leaf = zswap_leaf(dev, base, max)?;
@@ -57,22 +66,26 @@ pub(super) fn read_chunk(dev: u8, off: u64) -> Option<u32> {
     Some(SLOTS as u32)
 }
 
-/// Words and owners of the swap table in the cluster. False if there is none: it is gone with the last slot in use.
+/// Words and owners of the swap table in cluster `ci` from its slot `at` on. False if there is none: it is gone with the
+/// last slot in use, and so is a virtual cluster.
 #[inline(always)]
-fn table(chunk: &mut Chunk, first: u64) -> Option<bool> {
-    let per = u64::from(value(Field::ClusterSlots));
-    let at = chunk.base & (per - 1);
-    let ci = first + chunk.base.checked_div(per)? * u64::from(value(Field::CiSize));
-    chunk.order = u64::from(read::<u8>(ci, Field::CiOrder)? & 15);
-    let table: u64 = read(ci, Field::CiTable)?;
+fn table(chunk: &mut Chunk, ci: u64, at: u64) -> Option<bool> {
+    let table: u64 = if ci == 0 { 0 } else { read(ci, Field::CiTable)? };
     if table == 0 {
         // Nothing but free slots.
         chunk.words = [0; SLOTS];
         chunk.counts = [0; SLOTS];
         return Some(false);
     }
+    chunk.order = u64::from(read::<u8>(ci, Field::CiOrder)? & 15);
     if !read_into(table + at * 8, &mut chunk.words) {
         return None;
+    }
+    if chunk.on_virtual != 0 {
+        let links: u64 = read(ci, Field::VirtTable)?;
+        if links == 0 || !read_into(links + at * 8, &mut chunk.entries) {
+            return None;
+        }
     }
     if value(Field::CiMemcg) == MISSING {
         owners(chunk)?;

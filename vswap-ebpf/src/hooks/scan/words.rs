@@ -1,8 +1,9 @@
 //! What a slot's words mean, in each generation of tables.
 
+use super::super::virt;
 use super::chunk::{Chunk, SLOTS};
 use crate::layout::value;
-use vswap_common::{Field, place};
+use vswap_common::{Field, MISSING, place};
 
 /// The word of a slot that may not be used (`SWP_TB_BAD`).
 const BAD: u64 = !0 << 3;
@@ -30,6 +31,8 @@ pub(super) enum Meaning {
     Cached(u64),
     /// In use, not in the swap cache.
     Elsewhere,
+    /// A physical slot with the data of a virtual one.
+    Backs,
     /// In use, on its way into or out of the cache.
     Moving,
     /// A word we do not know.
@@ -74,8 +77,31 @@ fn by_word(word: u64, chunk: &Chunk) -> Meaning {
     } else if word & 3 == 2 {
         let page = chunk.vmemmap + ((word & ((1 << 59) - 1)) >> 2) * u64::from(value(Field::PageSize));
         Meaning::Cached(if chunk.vmemmap == 0 { 0 } else { page })
+    } else if virt::built() && word & virt::TAG == virt::POINTER {
+        Meaning::Backs
     } else {
         Meaning::Unknown
+    }
+}
+
+/// Where a virtual slot has its data by the word `link` of its virtual table, and by its swap table word `plain` where
+/// zeroes are told there. Unknown where nothing but a folio in the swap cache can have it.
+#[inline(always)]
+pub(super) fn virtual_place(link: u64, plain: u64) -> u64 {
+    let is = |field: Field| link & virt::TAG == u64::from(value(field));
+    let zero = if value(Field::VirtZero) == MISSING {
+        link & virt::TAG == 0 && plain >> 59 & 1 == 1
+    } else {
+        is(Field::VirtZero)
+    };
+    if zero {
+        place::ZERO
+    } else if is(Field::VirtZswap) {
+        place::ZSWAP
+    } else if is(Field::VirtPhys) {
+        place::PHYS
+    } else {
+        place::UNKNOWN
     }
 }
 

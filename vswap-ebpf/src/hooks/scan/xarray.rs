@@ -32,3 +32,14 @@ pub(super) fn leaf(xarray: u64, key: u64) -> Option<u64> {
     }
     None
 }
+
+/// Keys that the xarray's root covers: none from here on has an entry.
+#[inline(always)]
+pub(super) fn reach(xarray: u64) -> Option<u64> {
+    let link: u64 = read(xarray, Field::XaHead)?;
+    if link & 3 != 2 || link <= 4096 {
+        return Some(0);
+    }
+    let shift: u8 = read(link - 2, Field::XaShift)?;
+    Some(64 << (shift & 31))
+}

@@ -20,11 +20,13 @@
 //! What events said before the scan began is forgotten, their counts with it: some hooks were not there yet, so an
 //! allocation may have been told and its end not. A scan after a loss forgets the slots alone.
 
+mod backed;
 mod held;
 #[cfg(test)]
 mod tests;
 mod verify;
 
+use self::backed::Touched;
 use self::held::Holding;
 use super::Collector;
 use super::causes::Causes;
@@ -55,6 +57,8 @@ pub(super) struct Scanning {
     found: FxHashSet<u64>,
     /// Slots that the allocator holds, while the scan runs and if events tell of them.
     holding: Option<Box<Holding>>,
+    /// Physical slots that events told of since the scan began.
+    touched: Touched,
 }
 
 impl Scanning {
@@ -99,6 +103,7 @@ impl Collector {
         scan.view = Some(ScanView { scans, ..ScanView::default() });
         scan.devices = [false; MAX_DEVICES];
         scan.holding = self.map.holds_told().then(Box::default);
+        scan.touched.begin();
         self.map.forget(again);
         if again {
             return;
@@ -132,7 +137,9 @@ impl Collector {
         let index = e.entry.off() / SLOTS as u64;
         if verifies(e) {
             // Nobody looks into the slots of an empty cluster.
-            if e.nr == 0 && self.map.device_mut(e.entry.dev()).clusters.has(index) {
+            let told =
+                self.map.device_mut(e.entry.dev()).clusters.has(index) || self.map.links.reach(e.entry);
+            if e.nr == 0 && told {
                 let all = Event { nr: SLOTS as u16, arg: place::FREE, flags: flags::VERIFY, ..*e };
                 self.compare(&all);
             }
@@ -153,6 +160,10 @@ impl Collector {
         let told = backend(e);
         if let Some(holding) = &mut self.scanning.holding {
             holding.found(e.entry, e.nr, place::place(e.arg) != place::FREE);
+        }
+        if place::place(e.arg) == place::BACKS {
+            // What it holds is told where its virtual slot is.
+            return;
         }
         self.rewrite(e, |old, _| {
             if old.confirmed() {
@@ -202,6 +213,7 @@ impl Collector {
             };
         }
         let holding = self.scanning.holding.take();
+        self.scanning.touched.end();
         for dev in (0..MAX_DEVICES as u8).filter(|_| whole) {
             if self.scanning.devices[usize::from(dev)] {
                 self.map.device_mut(dev).held = holding.as_ref().and_then(|h| h.of(dev));

@@ -5,7 +5,7 @@ use crate::collector::Collector;
 use crate::collector::cluster::Word;
 use crate::decode::Event;
 use crate::snapshot::Backend;
-use vswap_common::{flags, place};
+use vswap_common::{Entry, flags, place};
 
 /// Differing slots remembered from one look to the next; more are counted as differing at the first look.
 const MAX_SUSPECTS: usize = 1 << 20;
@@ -16,9 +16,8 @@ impl Collector {
     /// Compares what the map says for certain with what the tables say. A slot differs if two looks in a row find it
     /// so: one alone may have read between an event and the change it tells of.
     pub(super) fn compare(&mut self, e: &Event) {
-        let suspects = &self.scanning.suspects;
+        self.compare_holders(e);
         let (mut found, mut checked, mut unknown, mut at) = (Vec::new(), 0, 0, e.entry);
-        let second = self.scanning.verify.as_ref().is_some_and(|v| v.looks > 1);
         self.map.each(e, |word| {
             let entry = at;
             at = at.add(1);
@@ -28,28 +27,81 @@ impl Collector {
                 return;
             }
             checked += u64::from(word.used() || used);
-            if differs(word, e) && (!second || suspects.contains(&entry.0)) {
+            if differs(word, e) {
                 found.push((entry, word));
             }
         });
-        let Some(verify) = &mut self.scanning.verify else { return };
-        verify.checked += checked;
-        verify.unknown += unknown;
-        verify.differing += found.len() as u64;
+        if let Some(verify) = &mut self.scanning.verify {
+            verify.checked += checked;
+            verify.unknown += unknown;
+        }
         for (entry, word) in found {
-            if self.scanning.found.len() < MAX_SUSPECTS {
-                self.scanning.found.insert(entry.0);
-            }
-            if verify.examples.len() < NAMED {
-                verify.examples.push(format!(
-                    "slot {}:{} is {} in the map, {} in the kernel's tables",
-                    entry.dev(),
-                    entry.off(),
-                    describe(word),
-                    describe_found(e)
-                ));
+            self.differs(entry, || (describe(word), describe_found(e)));
+        }
+    }
+
+    /// Compares the links of virtual slots to the physical ones that the kernel's virtual table names.
+    pub(super) fn compare_links(&mut self, e: &Event) {
+        for i in 0..u64::from(e.nr) {
+            let (virt, phys) = (Entry(e.arg).add(i), e.entry.add(i));
+            let told = self.map.links.phys_of(virt);
+            if told != Some(phys) && self.sure_of(e, virt) {
+                self.differs(virt, || (behind(told), behind(Some(phys))));
             }
         }
+    }
+
+    /// Compares which slots of a device hold the data of virtual ones.
+    fn compare_holders(&mut self, e: &Event) {
+        let holds = place::place(e.arg) == place::BACKS;
+        if !holds && self.map.links.is_empty() {
+            return;
+        }
+        let epoch = self.map.epoch();
+        let whole = self.map.device_mut(e.entry.dev()).known_whole(epoch);
+        for phys in (0..u64::from(e.nr)).map(|i| e.entry.add(i)) {
+            let owner = self.map.links.owner_of(phys);
+            let sure = owner.map_or(whole, |virt| self.sure_of(e, virt));
+            if owner.is_some() != holds && sure {
+                let holder =
+                    |holds: bool| if holds { "behind a virtual slot" } else { "behind no virtual slot" };
+                self.differs(phys, || (holder(!holds).to_owned(), holder(holds).to_owned()));
+            }
+        }
+    }
+
+    /// What the map says of the slot is certain.
+    fn sure_of(&mut self, e: &Event, at: Entry) -> bool {
+        let mut sure = false;
+        self.map.each(&Event { entry: at, nr: 1, ..*e }, |word| sure = word.confirmed());
+        sure
+    }
+
+    /// The slot is one way in the map and another in the kernel's tables: in the second look only if in the first too.
+    fn differs(&mut self, entry: Entry, say: impl FnOnce() -> (String, String)) {
+        let Some(verify) = &mut self.scanning.verify else { return };
+        if verify.looks > 1 && !self.scanning.suspects.contains(&entry.0) {
+            return;
+        }
+        verify.differing += 1;
+        if self.scanning.found.len() < MAX_SUSPECTS {
+            self.scanning.found.insert(entry.0);
+        }
+        if verify.examples.len() < NAMED {
+            let (map, tables) = say();
+            verify.examples.push(format!(
+                "slot {}:{} is {map} in the map, {tables} in the kernel's tables",
+                entry.dev(),
+                entry.off()
+            ));
+        }
+    }
+}
+
+fn behind(phys: Option<Entry>) -> String {
+    match phys {
+        Some(phys) => format!("backed by {}:{}", phys.dev(), phys.off()),
+        None => "not backed".to_owned(),
     }
 }
 

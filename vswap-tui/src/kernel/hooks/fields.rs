@@ -89,6 +89,11 @@ macro_rules! scan {
 
 /// 7.2 and later: everything is in the cluster.
 pub(super) const SCAN: &[Field] = scan!(CiFlags, CiTable, CiMemcg, ZeroInWord);
+/// Virtual swap: the same for its devices, and the words of virtual slots.
+pub(super) const SCAN_VIRTUAL: &[Field] = scan!(
+    CiFlags, CiTable, CiMemcg, ZeroInWord, VirtTable, VirtIndex, VirtPool, VirtFlag, VirtPhys, VirtZswap,
+    VirtTypeAt
+);
 /// 7.1: owners and zero flags are elsewhere.
 pub(super) const SCAN_COUNT: &[Field] =
     scan!(CiFlags, CiTable, CiExtend, SiZeromap, CgroupMap, CgroupCtrlSize);

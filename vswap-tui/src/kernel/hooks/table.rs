@@ -336,7 +336,10 @@ pub const SPECS: &[Spec] = &[
         SCAN_HELD,
         SCAN_VARIABLE,
         &[],
-        SCAN_CACHES
+        SCAN_CACHES,
+        SCAN_VARIABLE,
+        &[],
+        SCAN_VIRTUAL
     ),
     causes::SHRINK_ITEM,
     causes::SHRINK_SCAN,

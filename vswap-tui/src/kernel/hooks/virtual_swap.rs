@@ -36,18 +36,15 @@ pub(super) const ADDED: Alternative = Alternative {
     fields: WORDS,
     instead: None,
     helpers: &[
-        Helper {
-            function: TAKES_BACKING,
-            args: &[
-                "swap_info_struct *",
-                "swap_cluster_info *",
-                "folio *",
-                "long unsigned int",
-                "long unsigned int",
-            ],
-            programs: Programs { how: How::Fexit, names: &["back"] },
-            optional: true,
-        },
+        takes_backing(&["swap_info_struct *", "swap_cluster_info *", "folio *", "long unsigned int"]),
+        // RFC v1 hands over the word to write besides.
+        takes_backing(&[
+            "swap_info_struct *",
+            "swap_cluster_info *",
+            "folio *",
+            "long unsigned int",
+            "long unsigned int",
+        ]),
         // Which device is the virtual one; asked once.
         Helper {
             function: VIRTUAL_DEVICE,
@@ -57,6 +54,11 @@ pub(super) const ADDED: Alternative = Alternative {
         },
     ],
 };
+
+const fn takes_backing(args: &'static [&'static str]) -> Helper {
+    let programs = Programs { how: How::Fexit, names: &["back"] };
+    Helper { function: TAKES_BACKING, args, programs, optional: true }
+}
 
 pub(super) const DELETED: Alternative = Alternative {
     function: "__swap_cache_do_del_folio",
