@@ -307,7 +307,7 @@ proptest! {
     #[test]
     fn any_history_keeps_the_books(
         events in prop::collection::vec(
-            (1u8..=38, 0u8..3, 0u64..40, prop_oneof![4 => Just(1u16), 1 => 2u16..6], 0u64..40, 0u8..3, 0u16..4, 0u16..4096),
+            (1u8..=43, 0u8..3, 0u64..40, prop_oneof![4 => Just(1u16), 1 => 2u16..6], 0u64..40, 0u8..3, 0u16..4, 0u16..4096),
             1..200,
         ),
     ) {

@@ -76,6 +76,8 @@ pub(crate) struct Kernel {
     pub(crate) swap_current: BTreeMap<String, u64>,
     /// Virtual slots in use, by the kernel's own counter; `None` without virtual swap.
     pub(crate) virtual_used: Option<u64>,
+    /// The same before the load: see [`Ways::virtual_swap`].
+    pub(crate) virtual_left: u64,
     /// zswap's stored_pages; `None` without its debugfs folder.
     pub(crate) stored_pages: Option<u64>,
     /// `nr_swapcached` at the end.
@@ -161,6 +163,7 @@ impl Kernel {
         let used = after.join("vswap.used");
         if used.is_file() {
             kernel.virtual_used = Some(text(&used)?.trim().parse().context("vswap's used")?);
+            kernel.virtual_left = text(&before.join("vswap.used"))?.trim().parse().context("vswap's used")?;
             kernel.ways = kernel.ways.with_virtual_swap();
         }
         Ok(kernel)

@@ -17,6 +17,11 @@ pub(crate) struct Ways {
     pub(crate) model: bool,
     /// Slots are virtual, and get one of a device only when they are written. The kernel itself says so, by the counters
     /// it has: see [`Ways::with_virtual_swap`].
+    ///
+    /// No swapoff ends the virtual device. Its first posting (RFC v1) does not reclaim a slot that loses its last
+    /// reference while its folio is in the swap cache (`swap_put_entries_cluster` returns early), so slots of processes
+    /// that are gone stay until memory is short. What a scenario finds of them is counted before its load and left out
+    /// of what the load explains; on kernels that reclaim them it is none.
     pub(crate) virtual_swap: bool,
 }
 

@@ -39,7 +39,7 @@ pub(crate) fn load(scenario: &Scenario, cpus: u32, kernel: &Kernel) -> Vec<Strin
     // Present pages may keep their slot in the swap cache, freed ones that of the large folio they were in; before 6.18
     // a few idle ones wait in the caches of each CPU. Elsewhere a few belong to the recorder and its kin.
     let idle = kernel.ways.idle_per_cpu * u64::from(cpus);
-    if told > used || used > told + present + 128 + idle {
+    if told > used || used > told + present + 128 + idle + kernel.virtual_left {
         bad.push(format!(
             "the kernel says {used} slots are used, the workload knows {told} (and {present} present or freed)"
         ));
@@ -104,13 +104,23 @@ pub(crate) fn trace(scenario: &Scenario, kernel: &Kernel, vswap: &Vswap) -> Vec<
         End::Swapoff => {
             bad.equal("exit code of vswap record", i64::from(vswap.record_code), 0);
             bad.number("lost", vswap.number("/lost"), 0);
-            bad.that(vswap.slots.is_empty(), || format!("slots after swapoff: {}", some(&vswap.slots)));
+            // Virtual slots stay: their pages are in memory, or in zswap.
+            let stay = kernel.virtual_used.unwrap_or(0);
+            bad.equal("slots listed after swapoff", vswap.slots.len() as i64, stay as i64);
+            let homeless: Vec<_> =
+                vswap.slots.iter().filter(|s| s.phys.is_some() || s.backend == "phys").collect();
+            bad.that(homeless.is_empty(), || format!("slots on a device that is gone: {}", some(&homeless)));
             for dev in 0..=usize::from(kernel.ways.virtual_swap) {
                 let used = vswap.number(&format!("/devices/{dev}/used"));
-                bad.number("used when the device had gone", used, 0);
+                let left = if kernel.ways.virtual_swap && dev == 0 { stay } else { 0 };
+                bad.number("used when the device had gone", used, left);
             }
-            let alloc = vswap.number("/totals/alloc").unwrap_or(0);
-            bad.number("slots freed, of those allocated", vswap.number("/totals/free"), alloc);
+            let total = |name: &str| vswap.number(&format!("/totals/{name}")).unwrap_or(0);
+            bad.number(
+                "slots allocated, and there before, less those that stay, against those freed",
+                (total("alloc") + kernel.virtual_left).checked_sub(stay),
+                total("free"),
+            );
             history(vswap, &mut bad);
             if kernel.ways.model {
                 // That it began is not in the trace, and the allocator refuses from then on: no agreement is asked for.
