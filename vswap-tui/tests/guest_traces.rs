@@ -112,6 +112,18 @@ fn virtual_swap_is_what_the_kernel_counted_on_both_devices() {
         lines.iter().filter(|l| l["phys"]["dev"] == 1).map(|l| number(l, "/phys/off")).collect();
     assert_eq!((lines.len(), behind.len()), (1462, 250));
     assert!(lines.iter().all(|l| l["dev"] == 0 && (l["backend"] != "phys" || !l["phys"].is_null())));
+    // Virtual slots for folios, and physical ones behind 252 of them: by two allocators over one set of lists.
+    let check = json(&["replay", "--check", "--json"], name);
+    assert_eq!((number(&check, "/allocations"), number(&check, "/agreed")), (2607, 2607));
+    assert_eq!((number(&check, "/paths/compared"), number(&check, "/paths/agreed")), (2607, 2607));
+    assert_eq!((number(&check, "/moves/compared"), number(&check, "/moves/agreed")), (76, 76));
+    assert_eq!(number(&check, "/faults"), 0);
+    assert!(check["invariants"].as_array().unwrap().iter().all(|i| i["checked"] != 0 && i["broken"] == 0));
+    // Designs are held against kernels that have no such layer of their own.
+    let compare = ["replay", "--check", "--compare", "swap-table"];
+    let refused = Command::cargo_bin("vswap").unwrap().args(compare).arg(fixture(name)).assert().code(7);
+    let said = String::from_utf8(refused.get_output().stderr.clone()).unwrap();
+    assert!(said.contains("virtual layer of its own"), "{said}");
 }
 
 #[test]

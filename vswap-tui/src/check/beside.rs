@@ -59,7 +59,7 @@ impl Beside {
     /// The load under these designs, if the events are of a kernel whose intent we can tell.
     #[must_use]
     pub fn with_designs(mut self, header: &Header, designs: &[Design]) -> Self {
-        let any = !designs.is_empty() && super::knows(header).is_ok();
+        let any = !designs.is_empty() && super::plain(header).is_ok();
         self.designs = any.then(|| Comparison::new(header, designs));
         self.chosen = designs.to_vec();
         self

@@ -35,7 +35,8 @@ impl Checker {
             let differs = self.model.device(info.dev).is_some_and(|dev| dev.priority != info.prio);
             self.model.set_priority(info.dev, info.prio);
             // Until now the devices were tried in another order than the kernel's.
-            if differs && self.used_untold != 0 && self.model.devices().count() > 1 {
+            let physical = self.model.devices().filter(|(_, dev)| !dev.virt).count();
+            if differs && self.used_untold != 0 && physical > 1 {
                 self.unknown_start();
             }
         }
@@ -52,7 +53,7 @@ impl Checker {
         if e.arg + 1 != max {
             self.unknown_start();
         }
-        let slots: u64 = self.model.devices().map(|(_, dev)| dev.max).sum();
+        let slots = self.physical_slots();
         if slots.saturating_add(max) > MAX_SLOTS || !self.memory.grow(Device::memory(max)) {
             self.unknown_start();
             return self.too_large(max);

@@ -103,9 +103,8 @@ impl Checker {
             if self.priorities_told {
                 return false;
             }
-            let mut devices = self.model.devices().filter(|(_, dev)| !dev.virt);
-            self.model.devices().count() > 1
-                && devices.any(|(d, _)| self.priorities[usize::from(d)].is_none())
+            let devices = || self.model.devices().filter(|(_, dev)| !dev.virt);
+            devices().count() > 1 && devices().any(|(d, _)| self.priorities[usize::from(d)].is_none())
         };
         if self.lost || !self.known || untold() {
             Cause::ColdStart
@@ -129,6 +128,8 @@ impl Checker {
         for i in 0..self.model.steps().len() {
             if let Step::Move(dev, cluster, flag, order) = self.model.steps()[i]
                 && flag != Flag::None
+                // A virtual cluster that goes is on no list after it, and nobody is told.
+                && flag != Flag::Dead
             {
                 self.moved((dev, cluster), Side::Model, Place::new(flag as u8, order), ts);
             }

@@ -10,6 +10,7 @@
 //! that the kernel passed over was locked; that explains a miss and is not simulated. After a miss the kernel's choice
 //! is forced and the comparison goes on. Neither side is repaired.
 
+mod backing;
 mod beside;
 mod devices;
 mod judge;
@@ -26,26 +27,49 @@ pub use beside::{Beside, BesideView, CpuCaches};
 pub use replay::Checker;
 
 use crate::meta::Header;
+use crate::model::Policy;
+use crate::model::policy::{SWAP_TABLE, VSWAP_RFC1, VSWAP_RFC2};
 use serde::Serialize;
 use vswap_common::Entry;
 
 /// Layouts whose allocator the model follows: swap tables (Linux 7.0 to 7.3), no virtual layer.
 const LAYOUTS: [&str; 4] = ["swap-table-map", "swap-table-count", "swap-table-memcg", "swap-table-memcg-ops"];
 
+/// Layouts with a virtual layer that the model follows, and its rules for them.
+const VIRTUAL: [(&str, Policy); 2] = [("virtual-swap-rfc1", VSWAP_RFC1), ("virtual-swap-rfc2", VSWAP_RFC2)];
+
 /// The model follows the allocator of the recorded kernel.
 ///
 /// # Errors
 /// Why not, in words.
 pub fn knows(header: &Header) -> Result<(), String> {
+    let Some(policy) = policy(header) else { return plain(header) };
+    // The scan tells no candidate of a CPU on the virtual device, and the model would have to take its tables over.
+    if policy.virt.is_some() && !header.from_swapon {
+        return Err(format!(
+            "a recording of virtual swap (layout '{}') is checked only if no slot was in use when it began: the model's \
+             virtual layer begins empty. `vswap report` shows what contradicts the history of a slot",
+            header.layout_name
+        ));
+    }
+    Ok(())
+}
+
+/// The recorded kernel has no virtual layer, and the model knows it: designs can be held against what it did.
+///
+/// # Errors
+/// Why not, in words.
+pub fn plain(header: &Header) -> Result<(), String> {
     if LAYOUTS.contains(&header.layout_name.as_str()) {
         return Ok(());
     }
     if header.layout_name.starts_with("virtual-swap") {
         return Err(format!(
-            "layout '{}' (Linux {}) cannot be checked yet: the trace has what the check would need - virtual slots as they \
-             are allocated, physical ones as they are taken and given back, the clusters looked into - but it is not yet \
-             held against the model's virtual layer. `vswap report` shows what contradicts the history of a slot",
-            header.layout_name, header.kernel.release
+            "layout '{}' (Linux {}) has a virtual layer of its own: designs are compared on recordings without one, and \
+             the model checks {} alone",
+            header.layout_name,
+            header.kernel.release,
+            VIRTUAL.map(|(name, _)| name).join(" and ")
         ));
     }
     Err(format!(
@@ -54,6 +78,12 @@ pub fn knows(header: &Header) -> Result<(), String> {
         header.kernel.release,
         LAYOUTS.join(", ")
     ))
+}
+
+/// The rules of the recorded kernel's allocator, if the model has them.
+fn policy(header: &Header) -> Option<Policy> {
+    let virt = VIRTUAL.iter().find(|(name, _)| *name == header.layout_name).map(|(_, policy)| *policy);
+    virt.or_else(|| LAYOUTS.contains(&header.layout_name.as_str()).then_some(SWAP_TABLE))
 }
 
 /// Why the model and the kernel differ.

@@ -1,5 +1,6 @@
 //! Drives the model with the events of a trace.
 
+use super::backing::Backings;
 use super::devices::MAX_SLOTS;
 use super::moves::{Moves, Place, Side};
 use super::request::{Look, Request, Witness};
@@ -21,12 +22,16 @@ use vswap_common::{Entry, Kind, flags};
 const INVARIANTS_EVERY: u64 = 200_000;
 const EVENTS_PER_SLOT: u64 = 4;
 
-/// The model beside a trace of a kernel without the virtual layer.
+/// The model beside a trace.
 pub struct Checker {
     pub(super) model: Model,
     /// What the devices of the model take.
     pub(super) memory: Claim,
+    /// The kernel has a virtual layer.
+    virt: bool,
     requests: FxHashMap<u32, Request>,
+    /// What threads do about physical slots behind virtual ones.
+    pub(super) backings: Backings,
     pub(super) moves: Moves,
     pub(super) result: Agreement,
     invariants: invariant::Checker,
@@ -57,12 +62,15 @@ impl Checker {
     /// A model of the recorded machine before its first event.
     pub fn new(header: &Header) -> Self {
         let cpus = (header.kernel.cpus as usize).clamp(1, 8192);
-        let mut model = Model::new(Config { cpus, ..Config::new(SWAP_TABLE) });
+        let policy = super::policy(header).unwrap_or(SWAP_TABLE);
+        let mut model = Model::new(Config { cpus, ..Config::new(policy) });
         model.record_steps();
         Self {
             model,
             memory: Claim::default(),
+            virt: policy.virt.is_some(),
             requests: FxHashMap::default(),
+            backings: Backings::default(),
             moves: Moves::default(),
             result: Agreement {
                 from_swapon: header.from_swapon,
@@ -110,11 +118,20 @@ impl Checker {
             Kind::Put => self.put(e),
             Kind::ClusterMove => self.cluster_move(e),
             Kind::Isolate => self.isolate(e),
+            Kind::Back
+            | Kind::Unback
+            | Kind::Release
+            | Kind::ZswapStore
+            | Kind::Zero
+            | Kind::WriteoutReject => {}
             _ => return,
+        }
+        if self.virt {
+            self.virtual_event(e);
         }
         self.settle_moves(e.ts);
         if self.events - self.checked_at >= INVARIANTS_EVERY {
-            let slots: u64 = self.model.devices().map(|(_, dev)| dev.max).sum();
+            let slots = self.physical_slots();
             if self.events - self.checked_at >= slots.saturating_mul(EVENTS_PER_SLOT) {
                 self.check_invariants();
             }
@@ -124,6 +141,15 @@ impl Checker {
     /// While a scan runs the model waits: its state is what the scan finds. True if the event is taken care of.
     fn warming(&mut self, e: &Event) -> bool {
         let learns = e.flags & flags::VERIFY == 0;
+        if self.virt {
+            // The model does not take virtual tables over: from here on it is cold.
+            if e.kind == Kind::ScanBegin && learns {
+                self.lose();
+            } else if e.kind == Kind::Isolate && !self.on_virtual(e.entry) {
+                self.learn_priority(e);
+            }
+            return false;
+        }
         match e.kind {
             Kind::ScanBegin if learns => {
                 self.put_back(|_| true);
@@ -248,6 +274,18 @@ impl Checker {
         (self.lost, self.known, self.warm) = (true, false, None);
         self.result.from_swapon = false;
         self.requests.clear();
+        self.backings.clear();
+    }
+
+    /// Slots of the devices that have a size.
+    pub(super) fn physical_slots(&self) -> u64 {
+        self.model.devices().filter(|(_, dev)| !dev.virt).map(|(_, dev)| dev.max).sum()
+    }
+
+    /// The thread frees the slot on its way to others: the model frees it when it comes to that.
+    pub(super) fn frees(&self, tid: u32, at: Entry) -> bool {
+        let covers = |&(first, nr): &(Entry, u16)| at.0.wrapping_sub(first.0) < u64::from(nr);
+        self.requests.get(&tid).is_some_and(|r| !r.told && r.freed.iter().any(covers))
     }
 
     fn begin(&mut self, e: &Event) {
@@ -282,6 +320,8 @@ impl Checker {
             self.put_back(|dev| dev == look.dev);
             self.model.isolate_full(look.dev, c);
             self.held.push((look.dev, c));
+        } else if self.virt {
+            self.backings.look(e.tid, look);
         }
     }
 
@@ -291,7 +331,7 @@ impl Checker {
         if self.model.device(e.entry.dev()).is_some_and(|dev| !dev.writeok) {
             let _ = self.model.swapoff_abort(e.entry.dev());
         }
-        let told = self.priorities[usize::from(e.entry.dev())].is_some();
+        let told = self.on_virtual(e.entry) || self.priorities[usize::from(e.entry.dev())].is_some();
         self.used_untold |= u32::from(!told) << e.entry.dev();
         let folio = Folio { pfn: self.pfn(), order: e.order, memcg: 0 };
         let mut witness = Witness { took: Some(e.entry), reclaimed: &request.reclaimed };

@@ -48,7 +48,9 @@ struct Shadow<'a> {
 /// If the trace cannot be read, or the model does not know its kernel's allocator.
 pub(super) fn run(args: &ReplayArgs, designs: &[Design]) -> anyhow::Result<Exit> {
     let mut source = TraceSource::open(&args.file)?;
-    check::knows(source.header()).map_err(|why| ExitError::new(Exit::NotSupported, why))?;
+    let known =
+        if designs.is_empty() { check::knows(source.header()) } else { check::plain(source.header()) };
+    known.map_err(|why| ExitError::new(Exit::NotSupported, why))?;
     let mut checker = Checker::new(source.header());
     let mut collector = Collector::new(Arc::new(source.header().clone()), HISTORY_NS);
     let mut comparison = Comparison::new(source.header(), designs);

@@ -47,7 +47,7 @@ pub(super) fn designs(args: &DesignArgs) -> anyhow::Result<Vec<Design>> {
 /// If the trace cannot be read, or its kernel is one whose events mean something else.
 pub(super) fn run(args: &ReplayArgs, designs: &[Design]) -> anyhow::Result<Exit> {
     let mut source = TraceSource::open(&args.file)?;
-    check::knows(source.header()).map_err(|why| ExitError::new(Exit::NotSupported, why))?;
+    check::plain(source.header()).map_err(|why| ExitError::new(Exit::NotSupported, why))?;
     let mut comparison = Comparison::new(source.header(), designs);
     let mut progress = Progress::new();
     let mut batch = Batch::default();

@@ -120,7 +120,7 @@ impl Model {
     }
 
     /// All pages zero: no data anywhere else (`swap_zeromap_folio_set`, ZERO vwords in RFC v1).
-    fn write_zero(&mut self, head: Entry, nr: u64) {
+    pub(super) fn write_zero(&mut self, head: Entry, nr: u64) {
         let (c, slot) = self.split_off(head.off());
         match self.config.policy.virt {
             Some(rules) if self.dev(head.dev()).virt => {
@@ -168,7 +168,7 @@ impl Model {
 
     /// `stored` pages of the folio go to zswap, page by page (`zswap_store`). True if that is all of them. A direct
     /// mapped folio that is not stored as a whole loses its older entries too.
-    fn zswap_store(&mut self, head: Entry, nr: u64, stored: u64) -> bool {
+    pub(super) fn zswap_store(&mut self, head: Entry, nr: u64, stored: u64) -> bool {
         let (c, slot) = self.split_off(head.off());
         let all = stored == nr;
         let Some(rules) = self.config.policy.virt.filter(|_| self.dev(head.dev()).virt) else {

@@ -1,9 +1,10 @@
 //! Taking the kernel's word after a disagreement: its slot is installed as if the scan had found it.
 
+use super::backend::NoBacking;
 use super::charge::Cgroup;
 use super::request::{Payload, Request};
 use super::word::Kind;
-use super::{Fault, Flag, Folio, Model};
+use super::{Backing, Fault, Flag, Folio, Model, Oracle, Walk};
 use vswap_common::Entry;
 
 impl Model {
@@ -72,6 +73,85 @@ impl Model {
     pub fn relocate_full(&mut self, d: u8, c: u32) {
         if self.cluster_state(d, c).is_some_and(|(flag, ..)| flag == Flag::None) {
             self.relocate(d, c);
+        }
+    }
+
+    /// The kernel took physical slots for the virtual folio at `owner`, out of zswap or from its writeout: the model's
+    /// own choice, with the way to it. `Err(Some(slot))` is a slot that the oracle disagrees with.
+    ///
+    /// # Errors
+    /// [`Fault::NotCached`], [`Fault::Range`].
+    pub fn tell_backing<O: Oracle + ?Sized>(
+        &mut self,
+        cpu: usize,
+        owner: Entry,
+        order: u8,
+        oracle: &mut O,
+    ) -> Result<(Walk, Result<Entry, Option<Entry>>), Fault> {
+        let nr = 1u64 << order.min(16);
+        self.locate_virtual(owner, nr)?;
+        if !self.word(owner).is_cached() {
+            return Err(Fault::NotCached(owner));
+        }
+        let in_zswap =
+            (0..nr).filter(|&i| matches!(self.backing(owner.add(i)), Some(Backing::Zswap(_)))).count();
+        let (walk, found) = self.realloc(cpu, owner, order, oracle);
+        Ok(match found {
+            Ok(phys) => {
+                // The entry is freed after the write, and its place in the virtual table is taken now.
+                self.zswap_virtual -= in_zswap as u64;
+                (walk, Ok(phys))
+            }
+            Err(NoBacking::Mismatch(at)) => (walk, Err(Some(at))),
+            Err(NoBacking::NoSpace | NoBacking::Refused) => (walk, Err(None)),
+        })
+    }
+
+    /// Virtual slots gave up what held their data.
+    ///
+    /// # Errors
+    /// [`Fault::Range`], [`Fault::NoDevice`].
+    pub fn tell_released(&mut self, at: Entry, nr: u64) -> Result<(), Fault> {
+        let (c, slot) = self.locate_virtual(at, nr)?;
+        self.release_backing(c, slot, nr as usize);
+        Ok(())
+    }
+
+    /// zswap took every page of virtual slots.
+    ///
+    /// # Errors
+    /// As [`Model::tell_released`].
+    pub fn tell_stored(&mut self, at: Entry, nr: u64) -> Result<(), Fault> {
+        self.locate_virtual(at, nr)?;
+        self.zswap_store(at, nr, nr);
+        Ok(())
+    }
+
+    /// The pages of virtual slots are zero-filled.
+    ///
+    /// # Errors
+    /// As [`Model::tell_released`].
+    pub fn tell_zero(&mut self, at: Entry, nr: u64) -> Result<(), Fault> {
+        self.locate_virtual(at, nr)?;
+        self.write_zero(at, nr);
+        Ok(())
+    }
+
+    /// The virtual slot that a physical one backs.
+    pub fn owner_of(&self, phys: Entry) -> Option<Entry> {
+        let word = self.word(phys);
+        (word.kind() == Kind::Pointer).then(|| word.owner())
+    }
+
+    /// Cluster and slot of a range of virtual slots in use.
+    fn locate_virtual(&self, at: Entry, nr: u64) -> Result<(u32, usize), Fault> {
+        let (d, c, slot) = self.locate(at, nr)?;
+        if !self.dev(d).virt {
+            return Err(Fault::NoDevice(d));
+        }
+        match (0..nr).find(|&i| !self.word(at.add(i)).is_used()) {
+            Some(i) => Err(Fault::NotUsed(at.add(i))),
+            None => Ok((c, slot)),
         }
     }
 

@@ -158,10 +158,13 @@ fn judge(
     vswap: &Path,
 ) -> Result<Vec<String>> {
     if evidence::skipped(dir) {
-        sh::say(format!("{}: not on a kernel with virtual swap", scenario.name));
+        sh::say(format!("{}: not with slots left on the virtual device", scenario.name));
         return Ok(Vec::new());
     }
-    let kernel = evidence::Kernel::read(dir, Ways::of(&kernel.name)).context("evidence")?;
+    let mut kernel = evidence::Kernel::read(dir, Ways::of(&kernel.name)).context("evidence")?;
+    if scenario.end == End::Late {
+        kernel.ways = kernel.ways.begun_late();
+    }
     let mut failures = check::load(scenario, boot.cpus, &kernel);
     let vswap = match scenario.end {
         End::Live => evidence::Vswap::live(dir)?,

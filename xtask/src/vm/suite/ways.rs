@@ -55,9 +55,15 @@ impl Ways {
         }
     }
 
-    /// Those of a kernel that turned out to have virtual swap.
-    pub(crate) const fn with_virtual_swap(self) -> Self {
-        Self { model: false, virtual_swap: true, ..self }
+    /// Those of a kernel that turned out to have virtual swap, with so many slots of earlier loads left on its virtual
+    /// device: the model's virtual layer begins empty, so it checks only recordings that begin with none.
+    pub(crate) const fn with_virtual_swap(self, left: u64) -> Self {
+        Self { model: left == 0, virtual_swap: true, ..self }
+    }
+
+    /// For a recording that begins late: the model takes over what the scan finds, but no virtual tables.
+    pub(crate) const fn begun_late(self) -> Self {
+        Self { model: self.model && !self.virtual_swap, ..self }
     }
 
     /// The boots of the suite, fit for the kernel.

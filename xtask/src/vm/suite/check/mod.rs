@@ -64,6 +64,8 @@ pub(crate) fn trace(scenario: &Scenario, kernel: &Kernel, vswap: &Vswap) -> Vec<
             history(vswap, &mut bad);
             if kernel.ways.model {
                 model(vswap, &mut bad);
+            }
+            if kernel.ways.model && !kernel.ways.virtual_swap {
                 designs(kernel, vswap, &mut bad);
             }
         }
