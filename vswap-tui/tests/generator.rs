@@ -209,6 +209,7 @@ fn mixed_has_everything_a_kernel_writes() {
         Kind::Unback,
         Kind::Release,
         Kind::Hibernate,
+        Kind::ScanBacked,
     ];
     let not_here = |kind: &Kind| scan(*kind) || more.contains(kind);
     let all = Kind::ALL.iter().filter(|kind| !not_here(kind)).map(|kind| kind.name());

@@ -4,12 +4,14 @@
 //! outside an allocation are kept for the physical slots that it takes next. What it reclaims on such a way, when swap
 //! is more than half full, is told as it happens: then the slot is compared, the way is not.
 
+use super::devices::MAX_SLOTS;
 use super::replay::Checker;
 use super::request::{Look, Request, Witness};
 use crate::decode::Event;
-use crate::model::{Backing, End, Outcome, Walk};
+use crate::model::{Backing, Device, End, Outcome, Walk};
 use crate::recorded::MAX_THREADS;
 use rustc_hash::FxHashMap;
+use vswap_common::slot::CLUSTER_SLOTS;
 use vswap_common::{Entry, Kind, flags};
 
 /// Lists asked on one way to backing that are remembered.
@@ -64,9 +66,8 @@ impl Checker {
             Kind::Unback => self.unbacked(e),
             Kind::Release => self.released(e),
             Kind::ZswapStore if self.on_virtual(e.entry) => {
-                if self.model.tell_stored(e.entry, e.nr.into()).is_err() {
-                    self.fault();
-                }
+                let told = self.model.tell_stored(e.entry, e.nr.into());
+                self.result.faults += u64::from(told.is_err());
             }
             Kind::Zero if self.on_virtual(e.entry) => {
                 // Told after the folio was unlocked: by then the slot may be free, or have gone on.
@@ -80,6 +81,20 @@ impl Checker {
         if matches!(e.kind, Kind::WriteoutReject | Kind::CacheDel | Kind::CacheAdd | Kind::AllocBegin) {
             self.backings.over(e.tid);
         }
+    }
+
+    /// There is room for virtual slots up to this one: the kernel hands out the lowest, a damaged trace any.
+    pub(super) fn reaches(&mut self, end: u64) -> bool {
+        if end <= self.reach {
+            return true;
+        }
+        let end = end.next_multiple_of(u64::from(CLUSTER_SLOTS));
+        if end > MAX_SLOTS || !self.memory.grow(Device::memory(end - self.reach)) {
+            self.too_large(end);
+            return false;
+        }
+        self.reach = end;
+        true
     }
 
     /// The slot is one of the virtual device.
@@ -102,12 +117,10 @@ impl Checker {
             let _ = self.model.tell_released(virt, nr);
         }
         let mut witness = Witness { took: Some(e.entry), reclaimed: &[] };
-        let (phys, slot) = match self.model.tell_backing(e.cpu.into(), virt, order, &mut witness) {
-            Ok((walk, slot)) => (walk, slot),
-            Err(_) => {
-                self.model.clear_steps();
-                return self.fault();
-            }
+        let told = self.model.tell_backing(e.cpu.into(), virt, order, &mut witness);
+        let Ok((phys, slot)) = told else {
+            self.model.clear_steps();
+            return self.fault();
         };
         let agreed = slot == Ok(e.entry);
         let end = match slot {

@@ -29,6 +29,8 @@ pub struct Checker {
     pub(super) memory: Claim,
     /// The kernel has a virtual layer.
     virt: bool,
+    /// Slots of the virtual device that there is room for so far.
+    pub(super) reach: u64,
     requests: FxHashMap<u32, Request>,
     /// What threads do about physical slots behind virtual ones.
     pub(super) backings: Backings,
@@ -69,6 +71,7 @@ impl Checker {
             model,
             memory: Claim::default(),
             virt: policy.virt.is_some(),
+            reach: 0,
             requests: FxHashMap::default(),
             backings: Backings::default(),
             moves: Moves::default(),
@@ -326,6 +329,9 @@ impl Checker {
     }
 
     fn allocated(&mut self, e: &Event) {
+        if self.on_virtual(e.entry) && !self.reaches(e.entry.off() + u64::from(e.nr)) {
+            return self.lose();
+        }
         let mut request = self.requests.remove(&e.tid).filter(|r| !r.told).unwrap_or_default();
         // Only a swapoff that was given up gives slots again (`reinsert_swap_info`).
         if self.model.device(e.entry.dev()).is_some_and(|dev| !dev.writeok) {

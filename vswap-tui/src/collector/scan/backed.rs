@@ -6,11 +6,14 @@
 
 use crate::collector::Collector;
 use crate::decode::Event;
+use crate::memory::Claim;
 use rustc_hash::FxHashSet;
 use vswap_common::{Entry, flags};
 
 /// Physical slots followed during one scan, in some 40 MiB.
 const MAX_TOUCHED: usize = 2 << 20;
+/// Bytes of one, in a table that may be half empty.
+const SLOT: u64 = 2 * (size_of::<u64>() as u64 + 1);
 
 /// Physical slots whose link events told of since the scan began.
 #[derive(Debug, Default)]
@@ -20,6 +23,7 @@ pub(super) struct Touched {
     slots: FxHashSet<u64>,
     /// More than there is room for: the scan teaches no link any more.
     overflow: bool,
+    claim: Claim,
 }
 
 impl Touched {
@@ -35,10 +39,11 @@ impl Touched {
         if !self.on || self.overflow {
             return;
         }
-        self.slots.extend((0..u64::from(nr)).map(|i| phys.add(i).0));
-        if self.slots.len() > MAX_TOUCHED {
-            (self.overflow, self.slots) = (true, FxHashSet::default());
+        if self.slots.len() >= MAX_TOUCHED || !self.claim.grow(u64::from(nr) * SLOT) {
+            *self = Self { on: true, overflow: true, ..Self::default() };
+            return;
         }
+        self.slots.extend((0..u64::from(nr)).map(|i| phys.add(i).0));
     }
 
     fn has(&self, phys: Entry) -> bool {

@@ -305,13 +305,14 @@ fn a_late_recording_must_know_every_slot_and_agree_with_the_tables() {
 /// The same pages on a kernel with virtual swap: one that was written back is on the device, and paid for.
 fn virtual_case(lie: impl FnOnce(&mut Kernel, &mut Vswap)) -> Vec<String> {
     after(|k, v| {
-        k.ways = k.ways.with_virtual_swap();
+        k.ways = k.ways.with_virtual_swap(0);
         (k.virtual_used, k.used, k.stored_pages) = (Some(4), vec![("/dev/vda".into(), 1)], Some(2));
         k.swap_current = BTreeMap::from([("/wl".to_owned(), 4096)]);
         // Read back and clean: the device has it too.
         v.slots[3].phys = Some(Place { dev: 1, off: 77 });
         v.report["devices"] = json!([{"dev": 0, "used": 4, "virtual": true}, {"dev": 1, "used": 1, "backing": 1, "virtual": false}]);
-        v.check = serde_json::Value::Null;
+        // No designs are held against it.
+        v.check["models"] = json!(null);
         lie(k, v);
     })
 }
@@ -320,7 +321,8 @@ fn virtual_case(lie: impl FnOnce(&mut Kernel, &mut Vswap)) -> Vec<String> {
 fn virtual_slots_are_held_against_both_devices() {
     assert_eq!(virtual_case(|_, _| ()), [] as [String; 0]);
     type Lie = fn(&mut Kernel, &mut Vswap);
-    let lies: [(&str, Lie); 7] = [
+    let lies: [(&str, Lie); 8] = [
+        ("the model picks the kernel's slot", |_, v| v.check["agreed"] = json!(1)),
         ("the kernel uses 5", |k, _| k.virtual_used = Some(5)),
         ("two owners", |_, v| v.slots[1].phys = v.slots[3].phys),
         ("not named", |_, v| v.slots[1].backend = "phys".into()),
@@ -333,6 +335,27 @@ fn virtual_slots_are_held_against_both_devices() {
         let bad = virtual_case(lie);
         assert!(bad.iter().any(|b| b.contains(word)), "{word}: {bad:?}");
     }
+}
+
+#[test]
+fn slots_that_earlier_loads_left_are_no_part_of_this_one() {
+    let left = |k: &mut Kernel| {
+        k.virtual_left = 500;
+        k.ways = k.ways.with_virtual_swap(500);
+    };
+    // The model's virtual layer begins empty, and says nothing here.
+    let bad = virtual_case(|k, v| {
+        left(k);
+        v.check = serde_json::Value::Null;
+    });
+    assert_eq!(bad, [] as [String; 0]);
+    let (mut kernel, _) = good();
+    kernel.ways = kernel.ways.with_virtual_swap(0);
+    kernel.virtual_used = Some(4 + 600);
+    let too_many = check::load(&scenario("order0"), 1, &kernel);
+    assert!(too_many.iter().any(|bad| bad.contains("slots are used, the workload knows")), "{too_many:?}");
+    left(&mut kernel);
+    assert_eq!(check::load(&scenario("order0"), 1, &kernel).len() + 1, too_many.len());
 }
 
 #[test]
