@@ -6,6 +6,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot run should stop")]
 
+use rustix::time::{ClockId, clock_gettime};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use vswap_tui::app::frame::Timeline;
@@ -49,8 +50,8 @@ fn main() {
         ms(begun.elapsed())
     );
     jumps(&mut pump, &timeline);
-    let wait = go(&mut pump, Control::Find(Landmark::Writeback));
-    println!("seek: next burst of writeback after {:.0} ms", ms(wait));
+    let (wait, work) = go(&mut pump, Control::Find(Landmark::Writeback));
+    println!("seek: next burst of writeback after {:.0} ms, CPU time {:.0} ms", ms(wait), ms(work));
     std::fs::remove_file(&path).unwrap();
 }
 
@@ -85,9 +86,15 @@ fn replay(path: &Path) -> (Pump, Timeline) {
     (pump, timeline)
 }
 
-/// Time until the frame that shows what was asked for.
-fn go(pump: &mut Pump, order: Control) -> Duration {
-    let asked = Instant::now();
+/// CPU time of this thread, which does everything.
+fn cpu_time() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
+}
+
+/// Time until the frame that shows what was asked for, and the CPU time in it: on a machine that does nothing else both
+/// are the same.
+fn go(pump: &mut Pump, order: Control) -> (Duration, Duration) {
+    let (asked, worked) = (Instant::now(), cpu_time());
     pump.control(order).unwrap();
     loop {
         pump.advance(Duration::ZERO).unwrap();
@@ -96,31 +103,34 @@ fn go(pump: &mut Pump, order: Control) -> Duration {
             continue;
         }
         std::hint::black_box(pump.frame());
-        return asked.elapsed();
+        return (asked.elapsed(), cpu_time().saturating_sub(worked));
     }
 }
 
 /// To places all over the recording, each far from the one before.
 fn jumps(pump: &mut Pump, timeline: &Timeline) {
     let span = timeline.end - timeline.start;
-    let mut waits: Vec<(Duration, u64)> = (1..=JUMPS)
+    let (mut waits, mut works): (Vec<Duration>, Vec<Duration>) = (1..=JUMPS)
         .map(|i| {
             // The golden ratio walks over all of it.
             let at = timeline.start + (span as f64 * (i as f64 * 0.618_034).fract()) as u64;
-            let wait = go(pump, Control::Seek(at));
+            let took = go(pump, Control::Seek(at));
             let frame = pump.frame();
             assert!(frame.snapshot.ts <= at && at - frame.snapshot.ts < 1_000_000_000, "arrived elsewhere");
-            (wait, at)
+            took
         })
-        .collect();
+        .unzip();
     waits.sort_unstable();
-    let at = |share: f64| ms(waits[((waits.len() - 1) as f64 * share) as usize].0);
-    println!(
-        "seek: {JUMPS} jumps back and forth: median {:.0} ms, 90 % {:.0} ms, longest {:.0} ms",
-        at(0.5),
-        at(0.9),
-        at(1.0)
-    );
+    works.sort_unstable();
+    let at = |times: &[Duration], share: f64| ms(times[((times.len() - 1) as f64 * share) as usize]);
+    for (what, times) in [("wait", &waits), ("CPU time", &works)] {
+        println!(
+            "seek: {JUMPS} jumps back and forth, {what}: median {:.0} ms, 90 % {:.0} ms, longest {:.0} ms",
+            at(times, 0.5),
+            at(times, 0.9),
+            at(times, 1.0)
+        );
+    }
 }
 
 fn ms(d: Duration) -> f64 {

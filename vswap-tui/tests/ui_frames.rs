@@ -119,6 +119,8 @@ fn empty_dashboard_says_what_to_do() {
         assert!(screen(&waiting, MONO).contains(hint));
         waiting.view = View::Clusters;
         assert!(screen(&waiting, MONO).contains(hint), "the cluster map is empty too");
+        waiting.frame.snapshot = Arc::new(Snapshot { events: 9, ..Snapshot::default() });
+        assert!(screen(&waiting, MONO).contains("Nothing is in swap at this instant"));
     }
 }
 

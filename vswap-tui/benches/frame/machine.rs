@@ -155,6 +155,11 @@ impl Machine {
         self.journal.push(&event);
     }
 
+    /// A slot that was used not long ago.
+    pub(crate) fn busy_slot(&self) -> u64 {
+        RUN * ((self.runs - 100) % (SLOTS / RUN)) + 3
+    }
+
     /// What the pump would publish for the shown view, a little later each time.
     pub(crate) fn frame(&mut self, app: &App) -> Frame {
         self.run(64);

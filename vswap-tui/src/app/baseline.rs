@@ -17,6 +17,11 @@ pub struct Baseline {
 impl Baseline {
     /// Takes note of a frame that is about to be shown.
     pub fn note(&mut self, frame: &Frame) {
+        // Before the first event there is no time: a rate since then would be one since the boot of the machine.
+        if frame.snapshot.first_ts == 0 {
+            *self = Self::default();
+            return;
+        }
         let this = (frame.now, Arc::clone(&frame.snapshot));
         match &self.newer {
             // Time went back: a replay was sought in, or began anew.
@@ -40,7 +45,7 @@ mod tests {
     use super::*;
 
     fn frame(now: u64, events: u64) -> Frame {
-        let snapshot = Arc::new(Snapshot { events, ..Snapshot::default() });
+        let snapshot = Arc::new(Snapshot { events, first_ts: u64::from(events > 0), ..Snapshot::default() });
         Frame { now, snapshot, ..Frame::default() }
     }
 
@@ -49,12 +54,23 @@ mod tests {
         let mut b = Baseline::default();
         assert!(b.before(5).is_none());
         for i in 0..=20u64 {
-            b.note(&frame(i * SPAN_NS / 4, i));
+            b.note(&frame(i * SPAN_NS / 4, i + 1));
         }
         let (then, seconds) = b.before(5 * SPAN_NS).unwrap();
-        assert_eq!((then.events, seconds), (16, 1.0));
+        assert_eq!((then.events, seconds), (17, 1.0));
         b.note(&frame(SPAN_NS, 4));
         assert!(b.before(SPAN_NS).is_none(), "nothing is known of before");
         assert_eq!(b.before(2 * SPAN_NS).unwrap().0.events, 4);
+    }
+
+    #[test]
+    fn nothing_is_counted_from_before_the_first_event() {
+        let mut b = Baseline::default();
+        b.note(&frame(0, 0));
+        b.note(&frame(40 * SPAN_NS, 1));
+        b.note(&frame(41 * SPAN_NS, 9));
+        assert_eq!(b.before(42 * SPAN_NS).map(|(then, s)| (then.events, s)), Some((1, 2.0)));
+        b.note(&frame(0, 0));
+        assert!(b.before(42 * SPAN_NS).is_none(), "back at the beginning");
     }
 }

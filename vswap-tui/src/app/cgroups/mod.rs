@@ -245,7 +245,8 @@ mod tests {
     }
 
     fn frame(now: u64, memcgs: Vec<MemcgView>) -> Frame {
-        Frame { now, snapshot: Arc::new(Snapshot { memcgs, ..Snapshot::default() }), ..Frame::default() }
+        let snapshot = Snapshot { memcgs, first_ts: 1, ..Snapshot::default() };
+        Frame { now, snapshot: Arc::new(snapshot), ..Frame::default() }
     }
 
     fn machine() -> Vec<MemcgView> {

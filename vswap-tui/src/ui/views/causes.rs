@@ -84,7 +84,8 @@ pub(super) const fn cause(cause: Writeback) -> &'static str {
     }
 }
 
-const fn reason(refusal: Refusal) -> &'static str {
+/// Why zswap refused, in words.
+pub(super) const fn reason(refusal: Refusal) -> &'static str {
     match refusal {
         Refusal::Unknown => "unknown",
         Refusal::Disabled => "off",

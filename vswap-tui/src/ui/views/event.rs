@@ -1,5 +1,6 @@
 //! One event as a line: when, where, what, whose.
 
+use super::causes;
 use crate::app::App;
 use crate::decode::Event;
 use crate::snapshot::{Backend, List};
@@ -7,6 +8,7 @@ use crate::ui::format;
 use crate::ui::pen::{Pen, tail};
 use crate::ui::theme::Theme;
 use ratatui::style::Style;
+use vswap_common::why::{Refusal, Writeback, walk};
 use vswap_common::{Kind, flags};
 
 /// Ends and beginnings of the columns.
@@ -36,7 +38,7 @@ pub(super) fn draw(pen: &mut Pen<'_>, y: u16, theme: Theme, app: &App, e: &Event
     pen.right(TIME, y, &seconds(e.ts, app.frame.snapshot.first_ts), Style::new());
     pen.right(CPU, y, &e.cpu.to_string(), theme.dim());
     pen.put(KIND, y, e.kind.name(), kind_style(theme, e));
-    if e.kind != Kind::Gap {
+    if has_place(e.kind) {
         let run = if e.nr > 1 { format!("+{}", e.nr) } else { String::new() };
         pen.put(SLOT, y, &format!("{}:{}{run}", e.entry.dev(), e.entry.off()), Style::new());
     }
@@ -59,6 +61,20 @@ pub(super) fn draw(pen: &mut Pen<'_>, y: u16, theme: Theme, app: &App, e: &Event
         text.push_str(&owner);
     }
     pen.put(DETAIL, y, &text, Style::new());
+}
+
+/// The event is about a place of a device; others only have zeroes there.
+const fn has_place(kind: Kind) -> bool {
+    !matches!(
+        kind,
+        Kind::Gap
+            | Kind::AllocFail
+            | Kind::AllocBegin
+            | Kind::ScanBegin
+            | Kind::ScanOwner
+            | Kind::ScanEnd
+            | Kind::Shrink
+    )
 }
 
 fn kind_style(theme: Theme, e: &Event) -> Style {
@@ -92,12 +108,25 @@ fn detail(e: &Event) -> String {
         Kind::CacheDel if e.flags & flags::SWAPOUT != 0 => "reclaimed".into(),
         Kind::Zero | Kind::LoadZero | Kind::LoadZswap => format::duration(e.arg),
         Kind::ZswapStore => both(len(), format::duration(e.arg)),
-        Kind::ZswapReject => format!("refused after {}", format::duration(e.arg)),
+        Kind::ZswapReject => {
+            let why = Refusal::from_number(e.val.unsigned_abs().into());
+            format!("refused after {}: {}", format::duration(e.arg), causes::reason(why))
+        }
         Kind::ZswapPage => len(),
         Kind::ZswapFree if e.flags & flags::IN_LOAD != 0 => "in a load".into(),
         Kind::ZswapFree if e.flags & flags::IN_STORE != 0 => "in a store".into(),
         Kind::LoadPhys => format!("{} before the read", format::duration(e.arg)),
-        Kind::Write if e.writeback() => "writeback from zswap".into(),
+        Kind::Write if e.writeback() => format!("writeback from zswap: {}", causes::cause(told(e))),
+        Kind::Shrink => {
+            let [written, spared, failed, stopped] = walk::unpack(e.arg);
+            let mut text = format!("{}: wrote back {written}", causes::cause(told(e)));
+            for (n, what) in [(spared, "spared"), (failed, "failed"), (stopped, "stopped at")] {
+                if n > 0 {
+                    text.push_str(&format!(", {what} {n}"));
+                }
+            }
+            text
+        }
         Kind::WriteEnd | Kind::ReadEnd if e.failed() => "FAILED".into(),
         Kind::SwapOn => format!("{} pages", format::count(e.arg)),
         Kind::ClusterMove | Kind::Isolate | Kind::ScanCluster => {
@@ -108,6 +137,11 @@ fn detail(e: &Event) -> String {
     }
 }
 
+/// The cause that a record of zswap's writeback carries.
+fn told(e: &Event) -> Writeback {
+    Writeback::from_number(e.val.unsigned_abs().into())
+}
+
 fn list(n: i32) -> &'static str {
     match List::from_kernel(n) {
         List::None => "none",
@@ -116,5 +150,27 @@ fn list(n: i32) -> &'static str {
         List::Frag => "frag",
         List::Full => "full",
         List::Discard => "discard",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vswap_common::{Entry, Record};
+
+    fn told(kind: Kind, val: i32, arg: u64, flags: u16) -> String {
+        let entry = Entry::new(0, 8).0;
+        let record = Record { kind: kind as u8, nr: 1, entry, val, arg, flags, ..Record::default() };
+        detail(&crate::decode::decode(&record).unwrap())
+    }
+
+    #[test]
+    fn causes_are_told_where_a_record_has_one() {
+        assert_eq!(told(Kind::Write, 2, 0, flags::WRITEBACK), "writeback from zswap: full pool");
+        assert_eq!(told(Kind::Write, 0, 0, 0), "");
+        assert_eq!(told(Kind::ZswapReject, 4, 1500, 0), "refused after 1.50 us: incompressible");
+        let looked = walk::pack([2, 5, 0, 1]);
+        assert_eq!(told(Kind::Shrink, 1, looked, 0), "shrinker: wrote back 2, spared 5, stopped at 1");
+        assert!(!has_place(Kind::Shrink) && has_place(Kind::ClusterMove));
     }
 }

@@ -52,7 +52,8 @@ pub fn draw(buf: &mut Buffer, body: Rect, theme: Theme, app: &App) {
 fn runs(pen: &mut Pen<'_>, theme: Theme, app: &App, near: &Closeup) {
     let runs = &app.summary.runs;
     let name = app.device().map_or(String::new(), |d| tail(&d.name, 24));
-    let text = format!("{name}: cluster {}, {} runs of slots", near.cluster, runs.len());
+    let s = if runs.len() == 1 { "" } else { "s" };
+    let text = format!("{name}: cluster {}, {} run{s} of slots", near.cluster, runs.len());
     title(pen, 0, theme, &text, &[]);
     for (x, head, right) in [
         (SLOTS, "first slot", true),

@@ -25,6 +25,14 @@ fn empty(buf: &mut Buffer, area: Rect, theme: Theme, app: &App) {
     let mut pen = Pen::new(buf, area);
     let devices = app.frame.snapshot.devices.iter().any(|d| d.active);
     let lines: &[&str] = match (app.origin, devices) {
+        (Origin::Replay, _) if app.frame.snapshot.events > 0 => {
+            &["Nothing is in swap at this instant.", "", "[ and ] move in time, :seek 2s goes to any other."]
+        }
+        (Origin::Stream, _) if app.frame.snapshot.events > 0 => &[
+            "Nothing is in swap at this instant.",
+            "",
+            "This screen fills by itself once pages are swapped.",
+        ],
         (Origin::Live, false) => &[
             "No swap device is in use.",
             "",

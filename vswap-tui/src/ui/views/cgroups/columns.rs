@@ -42,7 +42,7 @@ fn written_back(row: &Row, cause: Writeback) -> String {
     }
 }
 
-pub(super) const COLUMNS: [Column; 17] = [
+pub(super) const COLUMNS: [Column; 18] = [
     column("slots", 10, Some(SortBy::Slots), |r, _| format::count_in(r.sums.slots, 9)),
     column("zswap", 9, Some(SortBy::Zswap), |r, _| backend(r, Backend::Zswap)),
     column("phys", 9, Some(SortBy::Phys), |r, _| backend(r, Backend::Phys)),
@@ -54,6 +54,7 @@ pub(super) const COLUMNS: [Column; 17] = [
     column("bytes", 10, None, |r, app| format::bytes(r.sums.slots.saturating_mul(app.page_size()))),
     column("pool", 10, None, |r, _| format::bytes(r.sums.zswap_bytes)),
     column("limit", 10, None, limit),
+    column("charged", 10, None, |r, _| format::count_in(r.sums.charged, 9)),
     column("wb/s", 8, Some(SortBy::Writeback), |r, _| rate(r, 2)),
     column("wb:shrink", 10, None, |r, _| written_back(r, Writeback::Shrinker)),
     column("wb:pool", 9, None, |r, _| written_back(r, Writeback::PoolLimit)),

@@ -18,7 +18,9 @@ pub(super) fn draw(pen: &mut Pen<'_>, theme: Theme, app: &App) {
     let page = app.page_size();
     let s = &row.sums;
     let [out, into, _] = s.moved.map(format::count);
-    pen.put(1, 1, &format!("since the start  out {out}, in {into} pages"), Style::new());
+    let charged = format::count(s.charged);
+    let text = format!("since the start  out {out}, in {into} pages; charged now {charged} slots");
+    pen.put(1, 1, &text, Style::new());
     pen.put(1, 2, &format!("written back     {}", written_back(s)), Style::new());
     let pool = format!(
         "zswap            {} hold {}, ratio {}",

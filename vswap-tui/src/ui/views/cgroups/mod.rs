@@ -81,7 +81,7 @@ fn heading(pen: &mut Pen<'_>, theme: Theme, app: &App) {
 }
 
 /// Columns of the path at least; of long paths the end says most.
-const PATH: u16 = 48;
+const PATH: u16 = 44;
 
 /// Columns from the first on, as long as the path keeps a third of the width, or what most paths take.
 fn fitting(width: u16) -> Vec<&'static Column> {

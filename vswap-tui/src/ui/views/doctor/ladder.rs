@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::kernel::ladder::{Rung, Sight};
 use crate::ui::theme::Theme;
-use crate::ui::widgets::lines::{Lines, Put};
+use crate::ui::widgets::lines::{Lines, Put, wrap};
 use ratatui::style::Style;
 
 /// Beginnings of the columns.
@@ -31,6 +31,7 @@ pub(super) fn add(lines: &mut Lines, width: u16, theme: Theme, app: &App) {
             heads.put(x, head, theme.dim());
         }
     }
+    let room = usize::from(if width > BY + 20 { BY } else { width }.saturating_sub(SHOWS + 1));
     for t in all {
         let style = if t.state == Sight::Seen { Style::new() } else { theme.warn() };
         let name = if t.state == Sight::Blind { "BLIND" } else { t.state.name() };
@@ -38,12 +39,34 @@ pub(super) fn add(lines: &mut Lines, width: u16, theme: Theme, app: &App) {
         cells.put(1, t.transition, theme.strong());
         cells.put(STATE, name, style);
         cells.put(RUNG, if t.rung == Rung::Nothing { "-" } else { t.rung.name() }, theme.dim());
-        cells.put(SHOWS, t.shows, Style::new());
+        cells.put(SHOWS, &head(t.shows, room), Style::new());
         if width > BY + 20 {
             cells.put(BY, &t.by.join(", "), theme.dim());
         }
         if !t.reason.is_empty() {
             lines.pair("", &t.reason, width, theme.dim());
         }
+    }
+}
+
+/// The words that fit, marked where some do not.
+fn head(text: &str, room: usize) -> String {
+    let parts = wrap(text, room);
+    if let [whole] = &parts[..] {
+        return whole.clone();
+    }
+    let first = wrap(text, room.saturating_sub(3)).into_iter().next().unwrap_or_default();
+    format!("{first} ..")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_cut_is_marked() {
+        assert_eq!(head("a page is read", 20), "a page is read");
+        assert_eq!(head("a page moves from zswap to the device", 20), "a page moves from ..");
+        assert!(head("zswap off, pool or cgroup at its limit", 24).len() <= 24);
     }
 }

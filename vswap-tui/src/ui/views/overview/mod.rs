@@ -55,8 +55,8 @@ pub fn draw(buf: &mut Buffer, body: Rect, theme: Theme, app: &App) {
         stack::draw(&mut Pen::new(buf, chart), theme, &app.summary.bins);
     }
     pair(buf, take(traffic::ROWS), theme, app, traffic::draw, latency::draw);
-    // The tables below need their room more.
-    if body.height >= 20 && causes::any(app) {
+    // The tables below need their room more, and the flow has it too.
+    if body.height > whereabouts::ROWS + traffic::ROWS + 3 && causes::any(app) {
         causes::line(&mut Pen::new(buf, take(1)), theme, &app.frame.snapshot.why);
     }
     pair(buf, take(u16::MAX), theme, app, tables::devices, tables::cgroups);

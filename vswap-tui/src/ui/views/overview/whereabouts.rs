@@ -64,21 +64,21 @@ fn waste(s: &Snapshot, page: u64) -> (String, bool) {
     };
     let real = sum(false, |d| d.used);
     let waste = sum(false, |d| d.mix[Backend::Zswap as usize] + d.mix[Backend::Zero as usize]);
-    let mut text = if s.devices.iter().any(|d| d.r#virtual) {
-        let used = sum(true, |d| d.used);
-        format!("virtual slots in use {}, physical ones {}; ", format::count(used), format::count(real))
+    let much = format!("{}, {}", format::bytes(waste.saturating_mul(page)), format::percent_of(waste, real));
+    let n = format::count(waste);
+    let text = if s.devices.iter().any(|d| d.r#virtual) {
+        let used = format::count(sum(true, |d| d.used));
+        let idle = if waste == 0 {
+            "none of them wasted".to_owned()
+        } else {
+            format!("{n} of them wasted ({much})")
+        };
+        format!("virtual slots in use {used}, physical ones {}, {idle}", format::count(real))
+    } else if waste == 0 {
+        "no slot of a device holds only zswap or zero pages".to_owned()
     } else {
-        String::new()
+        format!("waste: {n} device slots ({much}) hold only zswap or zero pages")
     };
-    text.push_str(&match waste {
-        0 => "no slot of a device holds only zswap or zero pages".to_owned(),
-        n => format!(
-            "waste: {} device slots ({}, {}) hold only zswap or zero pages",
-            format::count(n),
-            format::bytes(n.saturating_mul(page)),
-            format::percent_of(n, real)
-        ),
-    });
     (text, waste > real / 2 && waste > 0)
 }
 
