@@ -8,7 +8,7 @@ use std::process::Command;
 #[derive(clap::Args)]
 pub(crate) struct BenchArgs {
     /// Only benchmarks whose name contains this; `idle`: what an open dashboard takes, beside btop; `seek`: jumps in a
-    /// large trace
+    /// large trace; `size`: bytes for an event, beside trace-cmd and perf, in a guest
     filter: Vec<String>,
     /// Seek in a trace of 1 GB instead of 100 MB; takes some minutes to generate
     #[arg(long)]
@@ -22,6 +22,9 @@ pub(crate) fn run(args: &BenchArgs) -> Result<()> {
     // `bench idle` is the dashboard alone, half a minute.
     if args.filter.iter().any(|f| f == "idle") {
         return crate::idle::run();
+    }
+    if args.filter.iter().any(|f| f == "size") {
+        return crate::vm::size::run();
     }
     let mut cmd = sh::cargo();
     cmd.args(["bench", "--package", "vswap-tui"]);

@@ -121,6 +121,17 @@ pub(crate) fn vm() -> Result<()> {
     busybox().map(|_| ())
 }
 
+/// Other recorders, to compare ours with: trace-cmd and perf, installed if need be.
+pub(crate) fn tracers() -> Result<Vec<PathBuf>> {
+    const TRACERS: [(&str, &str); 2] = [("trace-cmd", "trace-cmd"), ("perf", "linux-perf")];
+    let missing: Vec<&str> =
+        TRACERS.iter().filter(|(name, _)| sh::which(name).is_none()).map(|(_, package)| *package).collect();
+    if !missing.is_empty() {
+        install(&missing, "comparing recorders")?;
+    }
+    TRACERS.iter().map(|(name, _)| sh::which(name).with_context(|| format!("no {name}"))).collect()
+}
+
 /// A busybox that runs without shared libraries.
 pub(crate) fn busybox() -> Result<PathBuf> {
     let path = sh::which("busybox").context("no busybox; the Debian package is busybox-static")?;

@@ -32,6 +32,13 @@ pub(crate) fn make(guest: &Guest, programs: &Programs) -> Result<PathBuf> {
     place(&setup::busybox()?, &root.join("bin/busybox"))?;
     place(&programs.vswap, &root.join("bin/vswap"))?;
     place(&programs.workload, &root.join("bin/vswap-workload"))?;
+    for tool in &programs.tools {
+        let to = root.join(tool.strip_prefix("/").unwrap_or(tool));
+        if let Some(folder) = to.parent() {
+            fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+        }
+        place(tool, &to)?;
+    }
     write(&root.join("init"), INIT)?;
     write(&root.join("script"), &guest.script)?;
     let (mut order, mut more) = (String::new(), String::new());

@@ -11,6 +11,7 @@ mod initramfs;
 mod kernel;
 mod live;
 mod qemu;
+pub(crate) mod size;
 pub(crate) mod suite;
 
 use crate::{build, setup, sh};
@@ -108,13 +109,15 @@ pub(crate) struct Programs {
     pub(crate) vswap: PathBuf,
     /// The test workload.
     pub(crate) workload: PathBuf,
+    /// Programs of the host and their libraries, at the same places; only what a benchmark compares with.
+    pub(crate) tools: Vec<PathBuf>,
 }
 
 impl Programs {
     /// Builds them.
     pub(crate) fn build() -> Result<Self> {
         build::ebpf()?;
-        Ok(Self { vswap: build::static_vswap()?, workload: build::static_workload()? })
+        Ok(Self { vswap: build::static_vswap()?, workload: build::static_workload()?, tools: Vec::new() })
     }
 }
 

@@ -21,7 +21,7 @@ use std::time::Duration;
 use ways::Ways;
 
 /// Shell functions of the scenarios.
-const LIB: &str = include_str!("../../../guest/lib.sh");
+pub(crate) const LIB: &str = include_str!("../../../guest/lib.sh");
 
 /// Longer than the slowest boot of the suite takes on two busy cores.
 const TIMEOUT: Duration = Duration::from_secs(900);
