@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use std::io::Read;
 use vswap_common::{Entry, Kind, Record};
 use vswap_tui::meta::{CgroupInfo, DeviceInfo, Header, Trailer, Update};
+use vswap_tui::trace::Damage;
 use vswap_tui::trace::format::{self, BlockHeader, block_type, encoding};
-use vswap_tui::trace::reader::Damage;
 use vswap_tui::trace::{Item, TraceError, TraceReader, TraceWriter};
 
 fn header() -> Header {

@@ -6,6 +6,7 @@
 pub mod agreement;
 pub mod designs;
 pub mod diff;
+mod table;
 pub mod text;
 pub mod why;
 

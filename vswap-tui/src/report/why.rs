@@ -1,6 +1,6 @@
 //! Causes in the report: one line for each that occurred.
 
-use super::text::Table;
+use super::table::Table;
 use crate::snapshot::Percentiles;
 use crate::snapshot::why::{Fallback, Outcome, Refused, Stay, Walks, Why as Counts};
 use crate::ui::format::{count, duration, percent_of};

@@ -1,4 +1,4 @@
-//! What can be wrong with a trace as a whole. Damage inside one is not an error: see [`super::reader::Damage`].
+//! What can be wrong with a trace as a whole. Damage inside one is not an error: see [`super::damage::Damage`].
 
 use super::format::MAJOR;
 use std::io;

@@ -8,6 +8,7 @@
 //! Knows records and metadata only; what they mean is the collector's business.
 
 pub mod columns;
+pub mod damage;
 pub mod error;
 pub mod file;
 pub mod format;
@@ -18,6 +19,7 @@ pub mod reader;
 mod window;
 pub mod writer;
 
+pub use damage::Damage;
 pub use error::TraceError;
 pub use index::Index;
 pub use keyframe::KeyState;

@@ -1,6 +1,7 @@
 //! A trace to records: everything whole is used, everything else is named.
 
 use super::columns::Decoder;
+use super::damage::Damage;
 use super::error::TraceError;
 use super::format::{
     BLOCK_HEADER_LEN, BLOCK_MAGIC, BlockHeader, HeaderFault, MAJOR, MAX_RECORDS, MINOR, PREAMBLE_LEN,
@@ -9,7 +10,6 @@ use super::format::{
 use super::window::Window;
 use crate::meta::{Header, Trailer, Update};
 use serde::de::DeserializeOwned;
-use std::fmt;
 use std::io::{self, Read, Seek};
 use vswap_common::{Kind, Record};
 
@@ -26,44 +26,6 @@ pub enum Item {
     Update(Update),
     /// Nothing more will come. `None` when the recording was not closed cleanly.
     End(Option<Trailer>),
-}
-
-/// Where a trace is not whole.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Damage {
-    /// Offset of the first damage in bytes.
-    pub at: u64,
-    /// What is wrong there.
-    pub why: String,
-    /// Places in the middle of the file that had to be skipped.
-    pub skips: u64,
-    /// Bytes skipped there.
-    pub skipped_bytes: u64,
-    /// Records known to be lost there.
-    pub lost_records: u64,
-    /// Offset at which the trace stops without a trailer; `None` if it was closed cleanly.
-    pub torn_at: Option<u64>,
-}
-
-impl fmt::Display for Damage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.skips > 0 {
-            write!(
-                f,
-                "damaged at byte {}: {}; skipped {} bytes in {} places with {} records",
-                self.at, self.why, self.skipped_bytes, self.skips, self.lost_records
-            )?;
-        }
-        if let Some(at) = self.torn_at {
-            let joint = if self.skips > 0 { "; " } else { "" };
-            write!(f, "{joint}cut short at byte {at}: ")?;
-            if self.skips == 0 && self.at == at && !self.why.is_empty() {
-                write!(f, "{}, ", self.why)?;
-            }
-            f.write_str("no trailer was found, the recording did not end cleanly")?;
-        }
-        Ok(())
-    }
 }
 
 /// Reads a trace from a file or a pipe.
