@@ -1,4 +1,4 @@
-//! What people write: command lines and the small languages in them.
+//! What people write: command lines and the small languages in them, and the configuration file.
 #![no_main]
 
 use clap::Parser;
@@ -13,6 +13,11 @@ fuzz_target!(|data: &[u8]| {
     let _ = vswap_tui::cli::parse_speed(text);
     let _ = vswap_tui::cli::parse_slots(text);
     let _ = vswap_tui::runtime::exposition::parse_address(text);
+    let _ = vswap_tui::cli::parse_memory(text);
+    if let Ok(config) = vswap_tui::config::Config::parse(text) {
+        let again = vswap_tui::config::Config::parse(&config.to_toml().expect("a configuration is TOML"));
+        again.expect("what we print can be read");
+    }
     let words = std::iter::once("vswap").chain(text.split('\n'));
     let _ = Cli::try_parse_from(words);
 });

@@ -61,8 +61,16 @@ impl Config {
         };
         let shown = || format!("configuration {}", path.display());
         let text = std::fs::read_to_string(&path).with_context(shown)?;
-        let config: Self = toml::from_str(&text).with_context(shown)?;
-        config.check().with_context(shown)?;
+        Self::parse(&text).with_context(shown)
+    }
+
+    /// What the text of a file says.
+    ///
+    /// # Errors
+    /// If it is no TOML, or says what cannot be.
+    pub fn parse(text: &str) -> anyhow::Result<Self> {
+        let config: Self = toml::from_str(text)?;
+        config.check()?;
         Ok(config)
     }
 
