@@ -1,6 +1,8 @@
 //! The record path without a kernel: generated records arrive at a fixed rate in a buffer as large as the kernel's
 //! ring, and the recorder takes them out, keeps its slot map, writes blocks and key frames to a file. What finds the
-//! buffer full is lost, as in the kernel. Then the same records without a pace: where it saturates.
+//! buffer full is lost, as in the kernel. Then the same records without a pace: where it saturates. Then what holds the
+//! recording up with millions of slots in use, no two neighbours alike: a key frame, and the opening of the next file.
+//! `vswap record` has it on a thread of its own, behind a backlog that lasts nine seconds at 300,000 records a second.
 //!
 //! `VSWAP_BENCH_SECONDS` (default 10) and `VSWAP_BENCH_RATE` (default 300000 a second) set the paced part.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot run should stop")]
@@ -11,12 +13,13 @@ use std::fs::File;
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
-use vswap_common::Record;
 use vswap_common::record::RECORD_SIZE;
+use vswap_common::{Entry, Kind, Record, flags};
 use vswap_tui::cli::Workload;
-use vswap_tui::meta::{Header, Trailer};
-use vswap_tui::recorder::{Options, Recorder, Sink, Sync};
+use vswap_tui::meta::{ClockPair, Header, Trailer};
+use vswap_tui::recorder::{Options, Recorder, Rotation, Series, Sink, Sync};
 use vswap_tui::source::generator::Generator;
+use vswap_tui::trace::TraceWriter;
 
 /// Records in the default ring of 16 MiB; the kernel needs eight bytes more for each.
 const RING: usize = (16 << 20) / (RECORD_SIZE + 8);
@@ -145,11 +148,67 @@ fn unpaced() {
     );
 }
 
+/// A zswap store on every slot of a device: lengths differ, so that every slot is a run of its own.
+fn stored(slots: u64) -> impl Iterator<Item = Record> {
+    (1..slots).flat_map(|off| {
+        let base = Record {
+            ts: 1_000_000 + off * 100,
+            entry: Entry::new(0, off).0,
+            nr: 1,
+            flags: flags::WORDS | flags::MEMCG,
+            memcg: (off % 7) as u16,
+            ..Record::default()
+        };
+        let store = Record { kind: Kind::ZswapStore as u8, val: 500 + (off * 7919 % 2500) as i32, ..base };
+        [Record { kind: Kind::Alloc as u8, ..base }, store]
+    })
+}
+
+/// How long nothing else is done.
+fn held_up(slots: u64) {
+    let folder = tempfile::tempdir().unwrap();
+    let header = Header { from_swapon: true, ..Header::default() };
+    let rotation = Rotation { size: Some(1 << 40), ..Rotation::default() };
+    let mut series = Series::new(&folder.path().join("t.vswap"), rotation).unwrap();
+    let sink = Sink::new(series.next_file().unwrap().1, Sync::None).unwrap();
+    let options = Options { key_every: None, sync: Sync::None };
+    let mut recorder = Recorder::new(sink, &header, options, Some(series)).unwrap();
+    let mut records = stored(slots);
+    loop {
+        let batch: Vec<Record> = records.by_ref().take(65_536).collect();
+        if batch.is_empty() {
+            break;
+        }
+        recorder.take(&[], &batch).unwrap();
+    }
+    let collector = recorder.collector().unwrap();
+    let begin = Instant::now();
+    let mut writer =
+        TraceWriter::new(File::create(folder.path().join("key.vswap")).unwrap(), &header).unwrap();
+    writer.key_frame(&collector.key_state(), collector.key_slots()).unwrap();
+    let frame = begin.elapsed();
+    let bytes = writer.bytes();
+    let begin = Instant::now();
+    recorder.rotate(&Trailer::default(), ClockPair::default()).unwrap();
+    let rotation = begin.elapsed();
+    println!(
+        "record: {:.0} M slots in use: a key frame takes {:.2} s and {:.1} MB, the next file {:.2} s; the default ring \
+         lasts {:.2} s at 300000 records/s",
+        slots as f64 / f64::from(1 << 20),
+        frame.as_secs_f64(),
+        bytes as f64 / 1e6,
+        rotation.as_secs_f64(),
+        RING as f64 / 300_000.0
+    );
+}
+
 fn main() {
     // `cargo bench -- FILTER` runs every bench with the filter; this one has one name.
     let filter = std::env::args().skip(1).find(|a| !a.starts_with('-'));
     if filter.is_none_or(|f| "record".contains(&f)) {
         paced(setting("VSWAP_BENCH_RATE", 300_000), setting("VSWAP_BENCH_SECONDS", 10));
         unpaced();
+        held_up(4 << 20);
+        held_up(16 << 20);
     }
 }

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use vswap_common::{Kind, Record};
 use vswap_tui::cli::Workload;
 use vswap_tui::collector::Collector;
 use vswap_tui::meta::{ClockPair, HookTotals, Trailer, Update};
@@ -162,4 +163,47 @@ fn a_flight_recorder_saves_the_last_minutes_and_flies_on() {
         let names: Vec<_> = saved.snapshot.memcgs.iter().map(|m| &*m.path).collect();
         assert!(!names.is_empty() && names.iter().all(|n| n.starts_with('/')), "{names:?}");
     }
+}
+
+/// The counters run ahead of the records: a loss just before a rotation has its gap in the next file.
+#[test]
+fn a_loss_around_a_rotation_is_counted_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let rotation = Rotation { size: Some(1), ..Rotation::default() };
+    let mut series = Series::new(&dir.path().join("t.vswap"), rotation).unwrap();
+    let mut generator = Generator::unpaced(Workload::Mixed, 3);
+    let sink = Sink::new(series.next_file().unwrap().1, Sync::None).unwrap();
+    let mut recorder = Recorder::new(sink, generator.header(), Options::default(), Some(series)).unwrap();
+    let books = |alloc: u64, free: u64, fault: u64| {
+        let hook =
+            |name: &str, lost, fault| HookTotals { hook: name.into(), lost, fault, ..HookTotals::default() };
+        let hooks = vec![hook("alloc", alloc, fault), hook("free", free, 0)];
+        let lost = hooks.iter().map(HookTotals::missing).sum();
+        Trailer { lost, hooks, reason: "test".into(), ..Trailer::default() }
+    };
+    let mut records = |recorder: &mut Recorder, gap: u64, told: &Trailer| {
+        let (news, mut all) = generator.next(4096);
+        if gap > 0 {
+            let middle = all.len() / 2;
+            let at = Record { ts: all[middle].ts, kind: Kind::Gap as u8, arg: gap, ..Record::default() };
+            all.insert(middle, at);
+        }
+        let counters = Update { hooks: told.hooks.clone(), ..Update::default() };
+        recorder.take(&[news.into_iter().collect::<Vec<_>>(), vec![counters]].concat(), &all).unwrap();
+    };
+    // 40 are lost and told; 7 more and the counters have them, the records not yet.
+    records(&mut recorder, 40, &books(30, 17, 5));
+    assert_eq!(recorder.rotate(&books(30, 17, 5), ClockPair::default()).unwrap(), 5);
+    records(&mut recorder, 7, &books(30, 17, 5));
+    // Nothing is open.
+    assert_eq!(recorder.rotate(&books(30, 17, 5), ClockPair::default()).unwrap(), 5);
+    records(&mut recorder, 0, &books(30, 17, 5));
+    // The end: 11 of which no record told, the one of them that was a fault included.
+    let rest = Record { kind: Kind::Gap as u8, arg: 11, ..Record::default() };
+    recorder.take(&[], &[rest]).unwrap();
+    recorder.finish(&books(35, 22, 6)).unwrap();
+    let mut paths: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().path()).collect();
+    paths.sort();
+    let lost: Vec<u64> = paths.iter().map(|p| read(p).snapshot.losses.lost).collect();
+    assert_eq!(lost, [45, 7, 11], "each loss in one file, where its gap is");
 }

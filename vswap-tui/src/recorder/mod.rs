@@ -60,6 +60,8 @@ pub struct Recorder {
     began: Instant,
     /// Counters when this file began: its own count from there.
     base: Vec<HookTotals>,
+    /// Records that gaps in all files say are missing.
+    placed: u64,
 }
 
 impl Recorder {
@@ -85,6 +87,7 @@ impl Recorder {
             before: Written { files: 1, ..Written::default() },
             began: Instant::now(),
             base: Vec::new(),
+            placed: 0,
         })
     }
 
@@ -98,7 +101,10 @@ impl Recorder {
         }
         for record in records {
             self.writer.push(record)?;
-            self.records += u64::from(record.kind != Kind::Gap as u8);
+            match record.kind == Kind::Gap as u8 {
+                true => self.placed = self.placed.saturating_add(record.arg),
+                false => self.records += 1,
+            }
         }
         if let Some(state) = &mut self.state {
             state.take(records);
@@ -112,7 +118,8 @@ impl Recorder {
     }
 
     fn news(&mut self, update: &Update) -> Result<(), TraceError> {
-        let update = Update { hooks: since(&update.hooks, &self.base), ..update.clone() };
+        let hooks = since(&self.settled(&update.hooks), &self.base);
+        let update = Update { hooks, ..update.clone() };
         self.writer.update(&update)?;
         if let Some(state) = &mut self.state {
             state.update(&update);
@@ -139,12 +146,35 @@ impl Recorder {
         whole && self.series.as_ref().is_some_and(|s| s.due(self.writer.bytes(), self.began.elapsed()))
     }
 
-    /// Closes this file and begins the next. `trailer` has the hooks' counters of the whole recording.
+    /// The counters without those losses whose gap is still to come. The counters run ahead of the records: a loss is
+    /// told in sequence by the next record of its CPU, which may be the first of the next file. It counts where its gap
+    /// is, else both files would have it. Which hook's records a gap stands for nobody knows; the sums are exact.
+    fn settled(&self, hooks: &[HookTotals]) -> Vec<HookTotals> {
+        if self.series.is_none() {
+            return hooks.to_vec();
+        }
+        let lost: u64 = hooks.iter().map(|h| h.lost).sum();
+        let mut to_come = lost.saturating_sub(self.placed);
+        let mut settled = hooks.to_vec();
+        for hook in &mut settled {
+            let then = self.base.iter().find(|b| b.hook == hook.hook).map_or(0, |b| b.lost);
+            let cut = to_come.min(hook.lost.saturating_sub(then));
+            hook.lost -= cut;
+            to_come -= cut;
+        }
+        settled
+    }
+
+    /// Closes this file and begins the next. `trailer` has the hooks' counters of the whole recording. Returns how many
+    /// records the closed files know to be missing without a gap that says where.
     ///
     /// # Errors
     /// If writing fails, or the next file cannot be made.
-    pub fn rotate(&mut self, trailer: &Trailer, clock: crate::meta::ClockPair) -> anyhow::Result<()> {
-        let (Some(series), Some(state)) = (&mut self.series, &mut self.state) else { return Ok(()) };
+    pub fn rotate(&mut self, trailer: &Trailer, clock: crate::meta::ClockPair) -> anyhow::Result<u64> {
+        let hooks = self.settled(&trailer.hooks);
+        let lost = hooks.iter().map(HookTotals::missing).sum();
+        let trailer = &Trailer { hooks, lost, ..trailer.clone() };
+        let (Some(series), Some(state)) = (&mut self.series, &mut self.state) else { return Ok(0) };
         let (path, file) = series.next_file()?;
         let (header, opening) = state.next_file(clock, series.part());
         let next = TraceWriter::new(Sink::new(file, self.options.sync)?, &header)?;
@@ -166,7 +196,7 @@ impl Recorder {
         }
         self.writer.flush()?;
         log::info!("the recording goes on in {}", path.display());
-        Ok(())
+        Ok(trailer.hooks.iter().map(|h| h.missing() - h.lost).sum())
     }
 
     /// What the trailer of this file says.

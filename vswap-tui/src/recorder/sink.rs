@@ -38,18 +38,20 @@ impl Sink {
     /// A file with this policy. What is no regular file is never synced.
     ///
     /// # Errors
-    /// If the file cannot be looked at, or the thread cannot be made.
+    /// If the file cannot be looked at.
     pub fn new(file: File, sync: Sync) -> io::Result<Self> {
         let sync = if file.metadata()?.is_file() { sync } else { Sync::None };
-        let syncer = if sync == Sync::Flush { Some(Syncer::start(file.try_clone()?)?) } else { None };
-        Ok(Self { file, sync, written: 0, syncer })
+        Ok(Self { file, sync, written: 0, syncer: None })
     }
 
     /// Asks for what was written to be on the disk soon, if the policy says so.
     ///
     /// # Errors
-    /// If an earlier one failed.
+    /// If an earlier one failed, or the thread cannot be made: it is started by the first, when privileges are gone.
     pub fn sync(&mut self) -> io::Result<()> {
+        if self.sync == Sync::Flush && self.syncer.is_none() {
+            self.syncer = Some(Syncer::start(self.file.try_clone()?)?);
+        }
         let Some(syncer) = &self.syncer else { return Ok(()) };
         if let Ok(err) = syncer.failed.try_recv() {
             return Err(err);

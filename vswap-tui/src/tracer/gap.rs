@@ -8,6 +8,8 @@ pub(super) struct GapTracker {
     cpus: Vec<Option<Seen>>,
     /// Records reported as lost so far.
     told: u64,
+    /// Losses that files closed before have in their counters: no gap tells them again.
+    elsewhere: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -60,10 +62,15 @@ impl GapTracker {
         self.told
     }
 
+    /// So many losses in all, without a place in sequence, stand in the counters of files that are closed.
+    pub(super) const fn settle(&mut self, elsewhere: u64) {
+        self.elsewhere = elsewhere;
+    }
+
     /// The gap at the end: what the counters say was lost and no later record of its CPU could tell.
     pub(super) fn rest(&mut self, total_lost: u64, ts: u64) -> Option<Record> {
-        let count = total_lost.checked_sub(self.told).filter(|n| *n > 0)?;
-        self.told = total_lost;
+        let count = total_lost.checked_sub(self.told + self.elsewhere).filter(|n| *n > 0)?;
+        self.told += count;
         Some(gap(ts, 0, count))
     }
 }
@@ -98,6 +105,15 @@ mod tests {
         assert_eq!(g.before(&rec(1, 1, 0)), None);
         assert_eq!(g.rest(12, 9).map(|r| r.arg), Some(7));
         assert_eq!(g.rest(12, 9), None, "told once");
+    }
+
+    #[test]
+    fn what_a_closed_file_counts_is_not_told_again() {
+        let mut g = GapTracker::default();
+        g.before(&rec(0, 4, 4));
+        g.settle(3);
+        assert_eq!(g.rest(9, 1).map(|r| r.arg), Some(2));
+        assert_eq!(g.rest(9, 1), None);
     }
 
     #[test]

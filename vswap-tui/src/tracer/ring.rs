@@ -110,6 +110,11 @@ impl Tracer {
         self.gaps.told() + self.counters.unseen(&self.ebpf)
     }
 
+    /// A file of the recording was closed: so many losses in all stand in the counters of such files without a gap.
+    pub const fn settle(&mut self, elsewhere: u64) {
+        self.gaps.settle(elsewhere);
+    }
+
     /// The hooks' counters now. Costs records on kernels with kprobes (see `Counters::totals`): for rare occasions.
     ///
     /// # Errors

@@ -1,14 +1,18 @@
 //! `vswap record`: the ring of this host into a trace file or stream.
 
+mod desk;
 mod recording;
 mod verify;
 
 use super::held::Held;
 use crate::cli::{RecordArgs, Rung};
 use crate::exit::{Exit, ExitError};
+use crate::kernel::facts::clock_pair;
+use crate::meta::{HookTotals, Trailer};
 use crate::recorder::Written;
 use crate::tracer::{Drained, Options, ScanResult, Tracer, drop_privileges};
 use anyhow::Context;
+use desk::{Desk, Status};
 use recording::Recording;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use std::fmt::Write as _;
@@ -66,20 +70,25 @@ pub fn run(args: &RecordArgs, debug_bpf: bool) -> anyhow::Result<Exit> {
     if args.verify {
         verify::check(&tracer)?;
     }
-    let mut recording = Recording::begin(args, tracer.header())?;
+    let recording = Recording::begin(args, tracer.header())?;
     drop_privileges()?;
     eprintln!("vswap: recording to {}", recording.target());
+    let mut desk = Desk::open(recording)?;
 
     let mut child = held.map(Held::let_go).transpose()?;
     if let Some(why) = tracer.late() {
         eprintln!("vswap: slots in use before are unknown until something happens to them: {why}");
     }
     let every = if stream { args.keeping.flush.min(FLUSH_STREAM) } else { args.keeping.flush };
-    let reason = pump(&mut tracer, &mut recording, args.duration, every, &signals, child.as_mut())?;
-    let verified = if args.verify { Some(verify::compare(&mut tracer, &mut recording)?) } else { None };
-    let trailer = tracer.finish(reason, |drained| recording.take(drained))?;
-    let written = recording.finish(&trailer)?;
-    if recording.reader_gone {
+    let reason = pump(&mut tracer, &mut desk, args.duration, every, &signals, child.as_mut())?;
+    let verified = if args.verify { Some(verify::compare(&mut tracer, &mut desk)?) } else { None };
+    // Every file that is being closed is closed: what it counts is not told again at the end.
+    let elsewhere = desk.ask(|recording| Ok(recording.elsewhere))?;
+    tracer.settle(elsewhere);
+    let trailer = tracer.finish(reason, |drained| desk.take(drained))?;
+    let last = trailer.clone();
+    let written = desk.ask(move |recording| recording.finish(&last))?;
+    if desk.ask(|recording| Ok(recording.reader_gone))? {
         eprintln!("vswap: the reader closed the stream");
     }
     summarize(written, trailer.lost);
@@ -96,7 +105,7 @@ pub fn run(args: &RecordArgs, debug_bpf: bool) -> anyhow::Result<Exit> {
 /// Moves records until something ends the recording; returns what.
 fn pump(
     tracer: &mut Tracer,
-    recording: &mut Recording,
+    desk: &mut Desk,
     duration: Option<Duration>,
     flush_every: Duration,
     signals: &Signals,
@@ -108,27 +117,35 @@ fn pump(
     let mut drained = Drained::default();
     let reason = loop {
         tracer.drain(&mut drained, Duration::from_millis(100).min(flush_every))?;
-        recording.take(&drained)?;
+        desk.take(&drained)?;
         if let Some(scan) = tracer.scan_result() {
             tell_scan(&scan);
         }
         let now = Instant::now();
-        let flush = now - flushed >= flush_every;
-        if flush {
+        if now - flushed >= flush_every {
             flushed = now;
+            desk.tell(Recording::flush)?;
         }
-        recording.tend(tracer, flush)?;
         if signals.save.swap(false, Ordering::Relaxed) {
-            recording.trigger("asked to save".to_owned());
+            desk.tell(|recording| {
+                recording.trigger("asked to save".to_owned());
+                Ok(())
+            })?;
+        }
+        let status = desk.status();
+        tracer.settle(status.elsewhere);
+        if let Some(why) = desk.wanted() {
+            let books = books(tracer, why)?;
+            desk.give(move |recording| recording.close_books(&books))?;
         }
         if progress && now - shown >= Duration::from_secs(1) {
-            show(recording, tracer, now - begin);
+            show(&status, tracer, now - begin);
             shown = now;
         }
         if signals.stop.load(Ordering::Relaxed) {
             break "signal";
         }
-        if recording.reader_gone {
+        if status.reader_gone {
             break "reader";
         }
         if duration.is_some_and(|d| now - begin >= d) {
@@ -149,6 +166,13 @@ fn pump(
     Ok(reason)
 }
 
+/// What a file that is closed now says at its end.
+fn books(tracer: &Tracer, reason: String) -> anyhow::Result<Trailer> {
+    let (hooks, clock) = (tracer.totals()?, clock_pair());
+    let lost = hooks.iter().map(HookTotals::missing).sum();
+    Ok(Trailer { records: 0, lost, hooks, clock, reason })
+}
+
 /// What was in swap before: how much was read, and what could not be.
 fn tell_scan(scan: &ScanResult) {
     if let Some(why) = &scan.failed {
@@ -165,8 +189,8 @@ fn tell_scan(scan: &ScanResult) {
     eprintln!("vswap: scanned {} slots in {} ms{doubt}", scan.slots, scan.took.as_millis());
 }
 
-fn show(recording: &mut Recording, tracer: &Tracer, elapsed: Duration) {
-    let (lost, written) = (tracer.lost(), recording.written());
+fn show(status: &Status, tracer: &Tracer, elapsed: Duration) {
+    let (lost, written) = (tracer.lost(), status.written);
     let mut line = format!(
         "\r{:>5} s  {} records  {:.1} MiB",
         elapsed.as_secs(),

@@ -3,19 +3,21 @@
 use crate::cli::RecordArgs;
 use crate::collector::Collector;
 use crate::kernel::facts::clock_pair;
-use crate::meta::{Header, Trailer};
+use crate::meta::{Header, Trailer, Update};
 use crate::recorder::flight::Flight;
 use crate::recorder::trigger::Watch;
 use crate::recorder::{Options, Recorder, Rotation, Series, Sink, Written};
 use crate::trace::{TraceError, file};
-use crate::tracer::{Drained, Tracer};
 use std::time::Instant;
+use vswap_common::Record;
 
 /// The output of `vswap record`.
 pub(super) struct Recording {
     output: Output,
     /// The other end of the stream is closed: nothing more to do, and no failure.
     pub(super) reader_gone: bool,
+    /// Losses that closed files have in their counters and no gap tells.
+    pub(super) elsewhere: u64,
     /// Why and when the flight recorder saves.
     due: Option<(String, Instant)>,
     args: RecordArgs,
@@ -72,7 +74,7 @@ impl Recording {
             let sink = Sink::new(file::create(&args.output, args.force)?, options.sync)?;
             Output::Files(Box::new(Recorder::new(sink, header, options, None)?))
         };
-        Ok(Self { output, reader_gone: false, due: None, args: args.clone() })
+        Ok(Self { output, reader_gone: false, elsewhere: 0, due: None, args: args.clone() })
     }
 
     /// Where it goes, in words.
@@ -86,18 +88,19 @@ impl Recording {
         }
     }
 
-    pub(super) fn take(&mut self, drained: &Drained) -> anyhow::Result<()> {
+    /// News, and the records that follow them.
+    pub(super) fn take(&mut self, updates: &[Update], records: &[Record]) -> anyhow::Result<()> {
         if self.reader_gone {
             return Ok(());
         }
         match &mut self.output {
             Output::Files(recorder) => {
-                self.reader_gone = ignore_broken_pipe(recorder.take(&drained.updates, &drained.records))?;
+                self.reader_gone = ignore_broken_pipe(recorder.take(updates, records))?;
             }
             Output::Flight(run) => {
-                run.flight.take(&drained.updates, &drained.records, clock_pair())?;
+                run.flight.take(updates, records, clock_pair())?;
                 let watch = &mut run.watch;
-                let why = watch.records(&drained.records).or_else(|| watch.host(Instant::now()));
+                let why = watch.records(records).or_else(|| watch.host(Instant::now()));
                 if let Some(why) = why {
                     self.trigger(why);
                 }
@@ -116,29 +119,34 @@ impl Recording {
         }
     }
 
-    /// What is to be done from time to time: closes blocks, begins the next file, saves what was triggered.
-    pub(super) fn tend(&mut self, tracer: &Tracer, flush: bool) -> anyhow::Result<()> {
-        if self.reader_gone {
-            return Ok(());
+    /// Hands what there is to the operating system.
+    pub(super) fn flush(&mut self) -> anyhow::Result<()> {
+        if let (false, Output::Files(recorder)) = (self.reader_gone, &mut self.output) {
+            self.reader_gone = ignore_broken_pipe(recorder.flush())?;
         }
-        let books = |reason: &str| -> anyhow::Result<Trailer> {
-            let (hooks, clock) = (tracer.totals()?, clock_pair());
-            let lost = hooks.iter().map(crate::meta::HookTotals::missing).sum();
-            Ok(Trailer { records: 0, lost, hooks, clock, reason: reason.to_owned() })
-        };
-        match &mut self.output {
-            Output::Files(recorder) => {
-                if flush {
-                    self.reader_gone = ignore_broken_pipe(recorder.flush())?;
-                }
-                if recorder.rotation_due() {
-                    recorder.rotate(&books("rotation")?, clock_pair())?;
-                }
+        Ok(())
+    }
+
+    /// Why the counters of the hooks are wanted: a file is to be closed, or to be saved.
+    pub(super) fn wants(&self) -> Option<String> {
+        match &self.output {
+            Output::Files(recorder) if !self.reader_gone && recorder.rotation_due() => {
+                Some("rotation".to_owned())
             }
+            Output::Flight(_) => {
+                self.due.as_ref().filter(|(_, at)| Instant::now() >= *at).map(|(why, _)| why.clone())
+            }
+            _ => None,
+        }
+    }
+
+    /// The counters that were wanted: begins the next file, saves what was triggered.
+    pub(super) fn close_books(&mut self, trailer: &Trailer) -> anyhow::Result<()> {
+        match &mut self.output {
+            Output::Files(recorder) => self.elsewhere = recorder.rotate(trailer, clock_pair())?,
             Output::Flight(run) => {
-                if let Some((why, _)) = self.due.take_if(|(_, at)| Instant::now() >= *at) {
-                    run.save(&books(&why)?)?;
-                }
+                self.due = None;
+                run.save(trailer)?;
             }
             Output::Done => {}
         }

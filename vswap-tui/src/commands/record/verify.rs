@@ -1,6 +1,6 @@
 //! `vswap record --verify`: the slot map made from the records, held against the kernel's own tables at the end.
 
-use super::recording::Recording;
+use super::desk::Desk;
 use crate::exit::{Exit, ExitError};
 use crate::snapshot::VerifyView;
 use crate::tracer::{Drained, Tracer};
@@ -22,18 +22,18 @@ pub(super) fn check(tracer: &Tracer) -> anyhow::Result<()> {
 
 /// Compares until nothing differs, or the same slots differ in the last look of several. What is drained meanwhile goes
 /// into the recording.
-pub(super) fn compare(tracer: &mut Tracer, recording: &mut Recording) -> anyhow::Result<VerifyView> {
+pub(super) fn compare(tracer: &mut Tracer, desk: &mut Desk) -> anyhow::Result<VerifyView> {
     let mut drained = Drained::default();
     for look in 0.. {
         tracer.verify(look);
         while tracer.scanning() {
             tracer.drain(&mut drained, Duration::from_millis(50))?;
-            recording.take(&drained)?;
+            desk.take(&drained)?;
         }
         if let Some(why) = tracer.scan_result().and_then(|r| r.failed) {
             return Err(ExitError::new(Exit::Failure, format!("--verify did not get to the end: {why}")));
         }
-        let view = recording.slot_map().and_then(|c| c.snapshot().verify).unwrap_or_default();
+        let view = desk.ask(|r| Ok(r.slot_map().and_then(|c| c.snapshot().verify)))?.unwrap_or_default();
         if view.differing == 0 || view.looks >= MAX_LOOKS {
             return Ok(view);
         }

@@ -1,4 +1,4 @@
-//! Scripts that judge by themselves: rights, tracepoints, causes, losses, lockdown.
+//! Scripts that judge by themselves: rights, tracepoints, causes, losses, rotation, lockdown.
 
 use super::{BOOT, Boot};
 
@@ -8,6 +8,8 @@ const RIGHTS: &str = include_str!("../../../../guest/rights.sh");
 const TRACEPOINTS: &str = include_str!("../../../../guest/tracepoints.sh");
 /// What was lost, against the kernel's own counts of calls and runs.
 const LOSSES: &str = include_str!("../../../../guest/losses.sh");
+/// A recording over several files whose recorder is killed.
+const ROTATED: &str = include_str!("../../../../guest/rotated.sh");
 /// Causes, each forced and held against the kernel's own counters.
 const CAUSES: &str = include_str!("../../../../guest/causes.sh");
 /// A kernel that lets nobody read its memory.
@@ -20,6 +22,8 @@ pub(super) fn boots() -> Vec<Boot> {
         Boot { name: "tracepoints", extra: TRACEPOINTS, ..BOOT },
         Boot { name: "causes", extra: CAUSES, ..BOOT },
         Boot { name: "losses", cpus: 4, extra: LOSSES, ..BOOT },
+        // Its hooks are attached under load.
+        Boot { name: "rotated", in_turn: true, extra: ROTATED, ..BOOT },
         Boot { name: "lockdown", cpus: 1, append: "lockdown=confidentiality", extra: LOCKDOWN, ..BOOT },
     ]
 }
