@@ -40,14 +40,19 @@ fn late_attach_learns_from_each_event() {
     ] {
         let mut bed = Bed::late();
         bed.apply(&[event]);
+        // Whose it is only the charge has told so far.
+        assert_eq!(bed.slot(9).map(|l| l.confirmed), Some(event.kind == Kind::Charge), "{:?}", event.kind);
+        let word = event.flags & (flags::WORDS | flags::ZERO);
+        let owner = if cached { Kind::CacheAdd } else { Kind::CacheDel };
+        bed.collector.apply(&Event { memcg: 3, flags: flags::MEMCG | word, ..ev(owner, 6, 9, 1) });
         let line = bed.slot(9).unwrap_or_else(|| panic!("{:?} makes the slot known", event.kind));
         assert_eq!(
-            (line.backend, line.confirmed, line.cached),
-            (backend, confirmed, cached),
+            (line.backend, line.confirmed, line.cached, line.memcg),
+            (backend, confirmed, cached, 3),
             "{:?}",
             event.kind
         );
-        let s = bed.clean();
+        let s = bed.snap();
         assert_eq!(s.unconfirmed, u64::from(!confirmed));
         assert_eq!(s.transitions, [[0; 5]; 5], "{:?}: a slot that comes into view has not moved", event.kind);
     }
@@ -67,7 +72,8 @@ fn late_news_does_not_make_slots() {
 #[test]
 fn unknown_place_is_learned_from_zero_loads() {
     let mut bed = Bed::late();
-    bed.apply(&[ev(Kind::CacheAdd, 5, 9, 1), ev(Kind::LoadZero, 6, 9, 1)]);
+    let known = Event { memcg: 7, flags: flags::MEMCG, ..ev(Kind::CacheAdd, 5, 9, 1) };
+    bed.apply(&[known, ev(Kind::LoadZero, 6, 9, 1)]);
     assert_eq!((bed.backend(9), bed.clean().unconfirmed), (Some(Backend::Zero), 0));
 }
 
@@ -142,6 +148,9 @@ fn a_gap_puts_everything_in_doubt_and_events_take_the_doubt_away() {
     assert!(bed.collector.slots().all(|l| !l.confirmed));
 
     bed.apply(&[ev(Kind::Write, 30, 512, 4)]);
+    assert_eq!(bed.snap().unconfirmed, 8, "the loss may have given the slots to another cgroup");
+    bed.apply(&[Event { memcg: 8, flags: flags::MEMCG, ..ev(Kind::CacheDel, 31, 512, 4) }]);
+    assert!(bed.collector.slots().take(4).all(|l| l.memcg == 8));
     let s = bed.snap();
     assert_eq!(
         (s.unconfirmed, s.devices[0].clusters[1].unconfirmed, s.devices[0].clusters[2].unconfirmed),
@@ -180,7 +189,8 @@ fn losses_only_the_hooks_count_are_doubt_too() {
     bed.collector.update(&hooks(2, 1));
     let s = bed.snap();
     assert_eq!((s.losses.lost, s.unconfirmed, s.hooks.len()), (3, 1, 1));
-    bed.apply(&[gap(20, 2), ev(Kind::ZswapStore, 21, 512, 1)]);
+    let owner = Event { memcg: 7, flags: flags::MEMCG, ..ev(Kind::CacheDel, 22, 512, 1) };
+    bed.apply(&[gap(20, 2), ev(Kind::ZswapStore, 21, 512, 1), owner]);
     bed.collector.update(&hooks(2, 1));
     assert_eq!(
         (bed.snap().losses.lost, bed.snap().unconfirmed),

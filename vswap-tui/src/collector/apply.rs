@@ -164,7 +164,7 @@ impl Collector {
         self.totals.hibernate += u64::from(e.nr);
         self.rewrite(e, |old, clash| {
             clash.raise(Fault::DoubleAllocation, old.used() && old.confirmed());
-            Word::FREE.with_backend(Backend::Phys).with_confirmed(true)
+            Word::FREE.with_backend(Backend::Phys).with_placed(true)
         });
     }
 
@@ -182,7 +182,7 @@ impl Collector {
             } else {
                 clash.raise(Fault::ChargeWithoutBacking, old.confirmed());
                 let word = claimed(old, e, &mut Clash::default()).with_cached(true);
-                word.with_backend(Backend::Folio).with_confirmed(true)
+                word.with_backend(Backend::Folio).with_placed(true)
             };
             word.with_memcg(e.memcg)
         });
@@ -205,7 +205,7 @@ impl Collector {
             let word = zero_word(owner(claimed(old, e, clash).with_cached(false), e), e, clash);
             if by_reclaim && word.backend() == Backend::Folio {
                 clash.raise(Fault::LostBacking, word.confirmed());
-                return word.with_backend(Backend::None).with_confirmed(false);
+                return word.with_backend(Backend::None).with_placed(false);
             }
             word
         });
@@ -237,7 +237,7 @@ impl Collector {
                 }
                 let word =
                     if old.used() { old } else { claimed(old, e, &mut Clash::default()).with_cached(true) };
-                word.with_backend(Backend::Zero).with_confirmed(true)
+                word.with_backend(Backend::Zero).with_placed(true)
             });
         }
         self.losses.inversions += u64::from(late);
@@ -246,7 +246,7 @@ impl Collector {
     /// `zswap_store` took none of the folio, or `swap_writeout` gave up (`AOP_WRITEPAGE_ACTIVATE`); the folio is
     /// locked and dirty, so whatever the slots held before is stale.
     fn only_copy_is_folio(&mut self, e: &Event) {
-        self.rewrite(e, |old, clash| held(old, e, clash).with_backend(Backend::Folio).with_confirmed(true));
+        self.rewrite(e, |old, clash| held(old, e, clash).with_backend(Backend::Folio).with_placed(true));
     }
 
     /// `zswap_store` took every page.
@@ -260,7 +260,7 @@ impl Collector {
 
     fn in_zswap(&mut self, e: &Event, has_len: bool) {
         self.rewrite(e, |old, clash| {
-            let word = held(old, e, clash).with_backend(Backend::Zswap).with_confirmed(true);
+            let word = held(old, e, clash).with_backend(Backend::Zswap).with_placed(true);
             if has_len { word.with_len(e.val) } else { word }
         });
     }
@@ -276,7 +276,7 @@ impl Collector {
                 return old;
             }
             if locked {
-                return held(old, e, clash).with_backend(Backend::Folio).with_confirmed(true);
+                return held(old, e, clash).with_backend(Backend::Folio).with_placed(true);
             }
             match old.backend() {
                 Backend::Zswap | Backend::None if old.used() && old.cached() => {
@@ -284,7 +284,7 @@ impl Collector {
                 }
                 Backend::Zswap => {
                     clash.raise(Fault::LostBacking, old.confirmed());
-                    old.with_backend(Backend::None).with_confirmed(false)
+                    old.with_backend(Backend::None).with_placed(false)
                 }
                 _ => old,
             }
@@ -300,7 +300,7 @@ impl Collector {
         }
         self.rewrite(e, |old, _| {
             let unknown = old.used() && old.backend() == Backend::None;
-            if unknown { old.with_backend(Backend::Zero).with_confirmed(true) } else { old }
+            if unknown { old.with_backend(Backend::Zero).with_placed(true) } else { old }
         });
     }
 
@@ -315,7 +315,7 @@ impl Collector {
         self.rewrite(e, |old, clash| {
             let word = held(old, e, clash);
             clash.raise(Fault::LostBacking, word.confirmed() && word.backend() != Backend::Phys);
-            word.with_backend(Backend::Phys).with_confirmed(true)
+            word.with_backend(Backend::Phys).with_placed(true)
         });
     }
 
@@ -344,7 +344,7 @@ impl Collector {
             if e.writeback() && word.backend() == Backend::Zero {
                 return word;
             }
-            word.with_backend(Backend::Phys).with_confirmed(true)
+            word.with_backend(Backend::Phys).with_placed(true)
         });
         if let Some(cause) = cause {
             self.map.sums.memcgs.row_mut(owner).writebacks[cause as usize] += pages;
@@ -363,7 +363,7 @@ impl Collector {
         self.totals.io_error += u64::from(e.nr);
         self.rewrite(e, |old, _| match old.backend() {
             Backend::Phys if old.cached() => old.with_backend(Backend::Folio),
-            Backend::Phys => old.with_backend(Backend::None).with_confirmed(false),
+            Backend::Phys => old.with_backend(Backend::None).with_placed(false),
             _ => old,
         });
     }
@@ -402,6 +402,7 @@ impl Collector {
     /// From here on the map may be wrong anywhere.
     pub(super) fn doubt(&mut self) {
         self.map.doubt_everything();
+        self.scanning.doubt(self.last_ts);
         self.reads.forget();
         self.writes.forget();
     }
@@ -428,7 +429,7 @@ fn held(old: Word, e: &Event, clash: &mut Clash) -> Word {
 /// so for more than one it fills in what is unknown and changes nothing.
 #[inline]
 fn owner(word: Word, e: &Event) -> Word {
-    if e.has_memcg() && (e.nr == 1 || word.memcg() == 0) { word.with_memcg(e.memcg) } else { word }
+    if e.has_memcg() && (e.nr == 1 || !word.owned() || word.memcg() == 0) { word.with_memcg(e.memcg) } else { word }
 }
 
 /// Brings a word in line with the zero flag that the event read under the cluster lock, where that is the truth.
@@ -444,11 +445,11 @@ fn zero_word(word: Word, e: &Event, clash: &mut Clash) -> Word {
                 Fault::ZeroFlag,
                 word.confirmed() && !matches!(backend, Backend::Zero | Backend::Folio),
             );
-            word.with_backend(Backend::Zero).with_confirmed(true)
+            word.with_backend(Backend::Zero).with_placed(true)
         }
         (false, Backend::Zero) => {
             clash.raise(Fault::ZeroFlag, word.confirmed());
-            word.with_backend(Backend::None).with_confirmed(false)
+            word.with_backend(Backend::None).with_placed(false)
         }
         (false, _) => word,
     }

@@ -79,10 +79,10 @@ impl Collector {
                 return old;
             }
             if cached {
-                return old.with_cached(true).with_backend(Backend::Folio).with_confirmed(true);
+                return old.with_cached(true).with_backend(Backend::Folio).with_placed(true);
             }
             clash.raise(Fault::LostBacking, old.confirmed());
-            old.with_backend(Backend::None).with_confirmed(false)
+            old.with_backend(Backend::None).with_placed(false)
         });
     }
 
@@ -131,7 +131,7 @@ fn homeless(old: Word) -> Word {
     let word = old.with_backed(false);
     match old.backend() {
         Backend::Phys if old.cached() => word.with_backend(Backend::Folio),
-        Backend::Phys => word.with_backend(Backend::None).with_confirmed(false),
+        Backend::Phys => word.with_backend(Backend::None).with_placed(false),
         _ => word,
     }
 }

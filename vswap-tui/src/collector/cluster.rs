@@ -1,11 +1,12 @@
 //! One cluster of slots: nine bytes a slot, one 64-bit word of state plus the high byte of a time.
 //!
 //! ```text
-//! bit 63........39 38      37....22 21..9 8...5  4          3       2....0
-//!     since (low)  backed  memcg    len   order  confirmed  cached  status
+//! bit 63........40 39     38      37....22 21..9 8...5  4       3       2....0
+//!     since (low)  owned  backed  memcg    len   order  placed  cached  status
 //! ```
 //!
-//! `status` is 0 for a free slot and backend + 1 for a slot in use. Everything an event changes sits in one word,
+//! `status` is 0 for a free slot and backend + 1 for a slot in use. Where the data is and whose it is are learned from
+//! different events: a slot is confirmed when both are certain. Everything an event changes sits in one word,
 //! so that one event costs one cache line of slot state; only residence in zswap touches the second array.
 
 use crate::snapshot::Backend;
@@ -16,7 +17,8 @@ pub(super) const SLOTS: usize = CLUSTER_SLOTS as usize;
 
 const STATUS: u64 = 0b111;
 const CACHED: u64 = 1 << 3;
-const CONFIRMED: u64 = 1 << 4;
+/// Where the data is, is certain.
+const PLACED: u64 = 1 << 4;
 const ORDER_SHIFT: u32 = 5;
 const ORDER: u64 = 0xf << ORDER_SHIFT;
 const LEN_SHIFT: u32 = 9;
@@ -24,11 +26,13 @@ const LEN: u64 = 0x1fff << LEN_SHIFT;
 const MEMCG_SHIFT: u32 = 22;
 const MEMCG: u64 = 0xffff << MEMCG_SHIFT;
 const BACKED: u64 = 1 << 38;
-const SINCE_SHIFT: u32 = 39;
+/// Whose it is, is certain.
+const OWNED: u64 = 1 << 39;
+const SINCE_SHIFT: u32 = 40;
 const SINCE: u64 = !0 << SINCE_SHIFT;
 /// Bits of the time that sit in the word; eight more sit in [`Cluster::since_high`].
 const SINCE_LOW_BITS: u32 = 64 - SINCE_SHIFT;
-/// Residence is kept modulo this many milliseconds (99 days).
+/// Residence is kept modulo this many milliseconds (49 days).
 const SINCE_RANGE: u64 = 1 << (SINCE_LOW_BITS + 8);
 /// Time of a slot that was in zswap before we came: the last millisecond of the range.
 pub(super) const SINCE_UNKNOWN: u64 = SINCE_RANGE - 1;
@@ -41,7 +45,7 @@ pub(super) struct Word(u64);
 
 impl Word {
     /// A slot known to be free.
-    pub(super) const FREE: Self = Self(CONFIRMED);
+    pub(super) const FREE: Self = Self(PLACED | OWNED);
     /// A slot of which nothing is known; taken as free until an event names it.
     pub(super) const UNKNOWN: Self = Self(0);
 
@@ -64,8 +68,19 @@ impl Word {
         self.0 & CACHED != 0
     }
 
+    /// Both its place and its owner are certain.
     pub(super) const fn confirmed(self) -> bool {
-        self.0 & CONFIRMED != 0
+        self.0 & (PLACED | OWNED) == PLACED | OWNED
+    }
+
+    /// Its place is certain.
+    pub(super) const fn placed(self) -> bool {
+        self.0 & PLACED != 0
+    }
+
+    /// Its owner is certain; [`Word::memcg`] is the best guess otherwise.
+    pub(super) const fn owned(self) -> bool {
+        self.0 & OWNED != 0
     }
 
     pub(super) const fn order(self) -> u8 {
@@ -91,15 +106,27 @@ impl Word {
         Self(if cached { self.0 | CACHED } else { self.0 & !CACHED })
     }
 
-    pub(super) const fn with_confirmed(self, confirmed: bool) -> Self {
-        Self(if confirmed { self.0 | CONFIRMED } else { self.0 & !CONFIRMED })
+    /// The backend is certain, or not.
+    pub(super) const fn with_placed(self, placed: bool) -> Self {
+        Self(if placed { self.0 | PLACED } else { self.0 & !PLACED })
+    }
+
+    /// The owner is certain, or not.
+    pub(super) const fn with_owned(self, owned: bool) -> Self {
+        Self(if owned { self.0 | OWNED } else { self.0 & !OWNED })
     }
 
     pub(super) const fn with_order(self, order: u8) -> Self {
         Self((self.0 & !ORDER) | ((order as u64) << ORDER_SHIFT) & ORDER)
     }
 
+    /// Of this owner, for certain.
     pub(super) const fn with_memcg(self, memcg: u16) -> Self {
+        self.with_owned(true).guessed_memcg(memcg)
+    }
+
+    /// Of this owner as far as anybody knows.
+    pub(super) const fn guessed_memcg(self, memcg: u16) -> Self {
         Self((self.0 & !MEMCG) | ((memcg as u64) << MEMCG_SHIFT))
     }
 
@@ -167,7 +194,7 @@ impl Cluster {
     /// After a loss nothing here is certain, free slots included.
     pub(super) fn doubt_all(&mut self) {
         for word in &mut self.words {
-            word.0 &= !CONFIRMED;
+            word.0 &= !(PLACED | OWNED);
         }
     }
 
@@ -195,7 +222,7 @@ mod tests {
         let w = Word::UNKNOWN
             .with_backend(Backend::Zswap)
             .with_cached(true)
-            .with_confirmed(true)
+            .with_placed(true)
             .with_order(9)
             .with_memcg(0xffff)
             .with_len(4096)
@@ -213,6 +240,22 @@ mod tests {
     }
 
     #[test]
+    fn place_and_owner_together_make_a_slot_certain() {
+        let placed = Word::UNKNOWN.with_backend(Backend::Zero).with_placed(true);
+        assert!(placed.placed() && !placed.owned() && !placed.confirmed());
+        assert!(!placed.guessed_memcg(3).owned() && !placed.same_but_cached(placed.with_owned(true)));
+        let w = placed.with_memcg(3);
+        assert!(w.confirmed() && w.memcg() == 3 && !w.with_placed(false).confirmed());
+        let mut c = Cluster::boxed(w);
+        c.start_residence(1, (1 << 32) - 3);
+        assert!(c.words()[1].confirmed());
+        c.start_residence(1, 0);
+        assert!(c.words()[1].confirmed());
+        c.doubt_all();
+        assert!(!c.words()[1].placed() && !c.words()[1].owned() && c.words()[1].memcg() == 3);
+    }
+
+    #[test]
     fn length_ends_with_zswap_and_absurd_lengths_are_unknown() {
         let w = Word::FREE.with_backend(Backend::Zswap).with_len(100);
         assert_eq!(w.with_backend(Backend::Phys).with_backend(Backend::Zswap).len(), 0);
@@ -222,7 +265,7 @@ mod tests {
     #[test]
     fn residence_survives_the_word_boundary_and_never_disturbs_the_state() {
         let mut c = Cluster::boxed(Word::FREE.with_backend(Backend::Zswap).with_len(77));
-        for since in [0, 1, (1 << 25) - 1, 1 << 25, (1 << 33) - 3] {
+        for since in [0, 1, (1 << 24) - 1, 1 << 24, (1 << 32) - 3] {
             c.start_residence(5, since);
             assert_eq!(c.residence(5, since + 12_345), Some(12_345), "since {since}");
             assert_eq!((c.words()[5].len(), c.words()[5].backend()), (77, Backend::Zswap));

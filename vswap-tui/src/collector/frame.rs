@@ -19,6 +19,8 @@ const BACKEND: u16 = 0b111;
 const CACHED: u16 = 1 << 3;
 const CONFIRMED: u16 = 1 << 4;
 const BACKED: u16 = 1 << 5;
+const PLACED: u16 = 1 << 6;
+const OWNED: u16 = 1 << 7;
 
 impl Collector {
     /// Nothing is under way that a frame cannot tell: no scan runs, and none was compared.
@@ -137,13 +139,15 @@ pub(super) enum Restored {
     Foreign,
 }
 
-/// Flags of a record for the word, whose confirmed bit holds if `hold`.
+/// Flags of a record for the word, of which something is certain only if `hold`.
 fn flags_of(word: Word, hold: bool) -> u16 {
     let status = if word.used() { word.backend() as u16 + 1 } else { 0 };
     let flag = |set: bool, flag: u16| if set { flag } else { 0 };
     status
         | flag(word.cached(), CACHED)
         | flag(word.confirmed() && hold, CONFIRMED)
+        | flag(word.placed() && !word.owned() && hold, PLACED)
+        | flag(word.owned() && !word.placed() && hold, OWNED)
         | flag(word.backed(), BACKED)
 }
 
@@ -218,12 +222,13 @@ impl SlotMap {
             self.device_mut(entry.dev()).move_cluster(index, List::from_kernel(r.val), r.order);
             return Restored::Taken;
         }
-        let mut word = if r.flags & CONFIRMED != 0 { Word::FREE } else { Word::UNKNOWN };
+        let certain = |part: u16| r.flags & (CONFIRMED | part) != 0;
+        let mut word = Word::UNKNOWN.with_placed(certain(PLACED)).with_owned(certain(OWNED));
         if let Some(backend) = (r.flags & BACKEND).checked_sub(1) {
             word = word
                 .with_backend(Backend::ALL[usize::from(backend)])
                 .with_cached(r.flags & CACHED != 0)
-                .with_memcg(r.memcg)
+                .guessed_memcg(r.memcg)
                 .with_backed(r.flags & BACKED != 0)
                 .with_order(r.order);
             if word.backend() == Backend::Zswap {

@@ -84,7 +84,7 @@ fn found(word: Word, known: bool, run: Record) -> Record {
         Backend::Phys if known => place::PHYS,
         _ => place::UNKNOWN,
     };
-    let owned = if word.memcg() != 0 { flags::MEMCG } else { 0 };
+    let owned = if word.owned() && word.memcg() != 0 { flags::MEMCG } else { 0 };
     let cached = if word.cached() { flags::CACHED } else { 0 };
     Record {
         kind: Kind::ScanSlots as u8,

@@ -8,7 +8,9 @@
 //!   before the change and the word read is therefore stale. Hooks under the cluster lock run at the entry of the
 //!   function, before the change: whatever change R saw has its event before S. An event that tells only a part (a
 //!   folio entered the cache; where the data is, it does not say) keeps that part, the scan adds the other: the
-//!   other did not change since R, or an event would have told.
+//!   other did not change since R, or an event would have told. The owner is such a part: a slot that was stored or
+//!   loaded since the scan began has a certain place, and whose it is only the scan can say, unless it was allocated
+//!   since.
 //! - *E after S.* The event is applied to what the scan said. If R was before the change, that is the state the
 //!   event expects. Hooks at the exit of a function (stored in zswap, zero-filled, charged) run after the change, so
 //!   R may have seen it: these events set a state and do not step from one to the next, so to hear of it twice
@@ -16,6 +18,8 @@
 //! - *A change without an event:* by a thread that was inside a function when its hook came. Locked regions are over
 //!   after a moment, which the scan waits for before it begins. What takes longer (writeout, load) holds the folio
 //!   lock: the scan calls a slot with a locked folio unknown and comes back until the lock is free.
+//!
+//! - *A loss after R.* What it hid may have changed the slot since: the scan says nothing of what it read before.
 //!
 //! What events said before the scan began is forgotten, their counts with it: some hooks were not there yet, so an
 //! allocation may have been told and its end not. A scan after a loss forgets the slots alone.
@@ -47,6 +51,8 @@ pub(super) struct Scanning {
     began: u64,
     /// Losses when it began: what a loss put in doubt, its end does not make certain.
     epoch: u32,
+    /// Time of the last loss.
+    doubted_at: u64,
     /// Devices it told of.
     devices: [bool; MAX_DEVICES],
     verify: Option<VerifyView>,
@@ -69,6 +75,11 @@ impl Scanning {
     /// A scan that has not ended, or a comparison, is more than a key frame can tell.
     pub(super) fn under_way(&self) -> bool {
         self.verify.is_some() || self.view.is_some_and(|v| !v.ended)
+    }
+
+    /// Records are missing: what was read before `ts` may have changed since.
+    pub(super) const fn doubt(&mut self, ts: u64) {
+        self.doubted_at = ts;
     }
 
     /// The result of the scan before a key frame.
@@ -158,6 +169,9 @@ impl Collector {
         }
         let cached = e.flags & flags::CACHED != 0;
         let told = backend(e);
+        if e.ts.saturating_sub(place::age(e.arg)) < self.scanning.doubted_at {
+            return;
+        }
         if let Some(holding) = &mut self.scanning.holding {
             holding.found(e.entry, e.nr, place::place(e.arg) != place::FREE);
         }
@@ -173,17 +187,15 @@ impl Collector {
                 // An event that came after the read took the slot into use.
                 return if old.used() { old } else { Word::FREE };
             }
-            let mut word = if old.used() {
+            let word = if old.used() {
                 old
             } else {
                 Word::UNKNOWN.with_backend(Backend::None).with_cached(cached).with_order(e.order)
             };
-            if word.memcg() == 0 && e.has_memcg() {
-                word = word.with_memcg(e.memcg);
-            }
+            let word = owned(word, e, told.is_some());
             match told {
                 Some(backend) if word.backend() == Backend::None => {
-                    let word = word.with_backend(backend).with_confirmed(true);
+                    let word = word.with_backend(backend).with_placed(true);
                     if backend == Backend::Zswap { word.with_len(e.val) } else { word }
                 }
                 _ => word,
@@ -221,6 +233,18 @@ impl Collector {
                 self.map.rest_is_free(dev);
             }
         }
+    }
+}
+
+/// The owner that the scan found, if no event told it. While the folio is locked (the place is not `told`) the slot may be
+/// an allocation from before our hooks, whose owner is about to be recorded.
+fn owned(word: Word, e: &Event, told: bool) -> Word {
+    match (word.owned(), e.has_memcg()) {
+        (true, _) => word,
+        (false, true) if told || e.memcg != 0 => word.with_memcg(e.memcg),
+        // No table of owners on this kernel: nobody can say more.
+        (false, false) if told => word.with_owned(true),
+        (false, _) => word,
     }
 }
 

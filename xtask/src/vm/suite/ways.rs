@@ -74,9 +74,6 @@ impl Ways {
             boot.scenarios.retain(|s| self.model || s.end != End::Live);
             // Where zswap takes no large folio, it takes no part of one.
             boot.scenarios.retain(|s| !self.zswap_refuses || s.name != "partial");
-            // Where slots pass through per-CPU caches, the scan misses owners that several CPUs record while it reads.
-            boot.scenarios
-                .retain(|s| self.idle_per_cpu == 0 || !["late-parallel", "late-thp"].contains(&s.name));
             if self.zswap_refuses && boot.scenarios.iter().any(|s| s.large) {
                 boot.prepare = NO_DISK;
             }
@@ -122,8 +119,7 @@ mod tests {
         };
         let (old, new) = (names(Ways::of("6.12")), names(Ways::of("7.3")));
         let left_out: Vec<&str> = new.iter().filter(|name| !old.contains(name)).copied().collect();
-        let apart = ["partial", "late-parallel", "late-thp"];
-        let needs = |s: &Scenario| s.end == End::Live || apart.contains(&s.name);
+        let needs = |s: &Scenario| s.end == End::Live || s.name == "partial";
         let wanted: Vec<&str> =
             full().iter().flat_map(|b| &b.scenarios).filter(|s| needs(s)).map(|s| s.name).collect();
         assert_eq!(left_out, wanted);

@@ -83,6 +83,7 @@ pub(super) fn boots() -> Vec<Boot> {
                         pageout:all,mark:/tmp/late-thp/in-use.0,touch-read:0-700,touch-write:5000-5300,\
                         wait:/tmp/late-thp/recording,free:6000-6300,pageout:4000-7000"],
                     at_least: &[("zswpout", 9000), ("swpout_zero", 2000)],
+                    large: true,
                     ..LATE
                 },
             ],
