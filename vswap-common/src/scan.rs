@@ -16,6 +16,8 @@ pub mod op {
     pub const OWNER: u64 = 4;
     /// Tell the next candidates of CPU `a`; with `b` not 0 those that device `a` has for all CPUs.
     pub const CANDIDATES: u64 = 7;
+    /// Answer how many records the CPU that runs this has lost so far, the low 31 bits; tells nothing.
+    pub const LOST: u64 = 8;
     /// Tell that the scan is over: `a` slots read, `b` of them left in doubt.
     pub const END: u64 = 5;
 }

@@ -140,6 +140,13 @@ unsafe fn bump(p: *mut u64) -> u64 {
     unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(p, 1) }
 }
 
+/// Records that this CPU lost so far.
+#[inline(always)]
+pub fn lost() -> u64 {
+    // SAFETY: as in `put`.
+    CPUS.get_ptr_mut(0).map_or(0, |cpu| unsafe { read_lost(cpu) })
+}
+
 /// # Safety
 /// `cpu` points to this CPU's state.
 #[inline(always)]

@@ -88,6 +88,8 @@ recording() { grep -q 'recording to' "$1/record.err" || ! kill -0 "$recorder" 2>
 scanned() { grep -q 'scanned' "$1/record.err"; }
 # attached FILE: `vswap live` without a screen has said there that it watches, or is gone.
 attached() { grep -q 'watching this host' "$1" || gone "$recorder"; }
+# certain DIR: records were lost, and the tables were read again after the last of them.
+certain() { [ "$(grep -o 'records were lost\|scanned' "$1/record.err" | tail -n 1)" = scanned ]; }
 gone() { ! kill -0 "$1" 2> /dev/null; }
 # all_marked FILE COUNT: every worker has made its mark, or one has died.
 all_marked() {
@@ -159,7 +161,8 @@ record() {
 #   ZSWAP: Y or N. END: int (clean end), kill (kill -9 while the load runs), live (`vswap live --check` instead of a
 #   recorder, clean end), off (swapoff while the load runs, then a clean end), late (the
 #   recorder comes when every worker has made its mark /tmp/NAME/in-use.N, while they go on; /tmp/NAME/recording tells
-#   them that it has read the tables; clean end).
+#   them that it has read the tables; clean end), rescan (workers overflow the ring and make their marks
+#   /tmp/NAME/lost.N; /tmp/NAME/certain tells them that the recorder has read the tables again; clean end).
 #   WORKER: 'OPTIONS|STEPS' of vswap-workload. Workers run at the same time and tell the truth together, when all
 #   have done their steps and the kernel has come to rest.
 scenario() {
@@ -201,6 +204,11 @@ scenario() {
         until_true 120 scanned "$dir" || fail "$name: the recorder does not scan"
         touch "$sync/recording"
     fi
+    if [ "$end" = rescan ]; then
+        until_true 600 all_marked "$sync/lost" $count || fail "$name: workers do not get to their mark"
+        until_true 240 certain "$dir" || fail "$name: the recorder does not read the tables again"
+        touch "$sync/certain"
+    fi
     if [ "$end" = off ]; then
         until_true 120 swapped "$dir/before" 4000 || fail "$name: the load does not swap"
         devices_off || fail "$name: swapoff under load"
@@ -227,9 +235,10 @@ scenario() {
     until_true 60 all_marked "$sync/told" $count || fail "$name: workers do not tell"
     until_true 60 still || fail "$name: the kernel does not come to rest after the truth"
     snapshot "$dir/after"
-    if [ "$end" = int ] || [ "$end" = live ] || [ "$end" = late ]; then
-        wait_for_end "$dir"
+    if [ "$end" = rescan ]; then
+        until_true 240 certain "$dir" || fail "$name: the recorder does not read the tables again"
     fi
+    [ "$end" = kill ] || wait_for_end "$dir"
     cat /proc/swaps > "$dir/swaps.end"
     touch "$sync/end"
     for pid in $workers; do

@@ -429,7 +429,11 @@ fn held(old: Word, e: &Event, clash: &mut Clash) -> Word {
 /// so for more than one it fills in what is unknown and changes nothing.
 #[inline]
 fn owner(word: Word, e: &Event) -> Word {
-    if e.has_memcg() && (e.nr == 1 || !word.owned() || word.memcg() == 0) { word.with_memcg(e.memcg) } else { word }
+    if e.has_memcg() && (e.nr == 1 || !word.owned() || word.memcg() == 0) {
+        word.with_memcg(e.memcg)
+    } else {
+        word
+    }
 }
 
 /// Brings a word in line with the zero flag that the event read under the cluster lock, where that is the truth.

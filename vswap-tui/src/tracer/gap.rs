@@ -5,18 +5,26 @@ use vswap_common::{Kind, Record};
 /// Last numbers seen of each CPU.
 #[derive(Default)]
 pub(super) struct GapTracker {
-    cpus: Vec<Option<Seen>>,
+    cpus: Vec<Seen>,
     /// Records reported as lost so far.
     told: u64,
     /// Losses that files closed before have in their counters: no gap tells them again.
     elsewhere: u64,
 }
 
+/// What is known of one CPU.
 #[derive(Clone, Copy)]
 struct Seen {
+    /// Number of the last record.
     seq: u32,
-    lost: u16,
+    /// Records lost so far; those carry the low 16 bits of it.
+    lost: u32,
+    /// Of those, told since the last record.
+    told: u32,
 }
+
+/// Counters start at zero with the maps, so the first record tells what was lost before it.
+const START: Seen = Seen { seq: u32::MAX, lost: 0, told: 0 };
 
 /// CPUs we keep numbers for; the kernel's own bound is 8192.
 const MAX_CPUS: usize = 8192;
@@ -28,33 +36,51 @@ impl GapTracker {
     /// records of a CPU in the other order, which shows in `seq` but loses nothing. The distance in `seq` decides
     /// *how much*, because the counter in the record is only 16 bits wide.
     pub(super) fn before(&mut self, record: &Record) -> Option<Record> {
-        let cpu = usize::from(record.cpu);
+        let seen = self.of(record.cpu)?;
+        let ahead = record.seq.wrapping_sub(seen.seq);
+        if ahead == 0 || ahead >= 1 << 31 {
+            // Overtaken by a later one, which told what was lost.
+            return None;
+        }
+        let short = record.lost.wrapping_sub(seen.lost as u16);
+        let missing = (ahead - 1).saturating_sub(seen.told);
+        // A record published late carries an older counter: far "ahead" without the numbers to go with it.
+        if short >= 1 << 15 && missing < u32::from(short) {
+            return None;
+        }
+        let exact = missing as u16 == short && missing >= u32::from(short);
+        let count = if exact { missing } else { u32::from(short) };
+        *seen = Seen { seq: record.seq, lost: seen.lost.wrapping_add(count), told: 0 };
+        self.tell(record.cpu, record.ts, count)
+    }
+
+    /// The gap of a CPU that says it lost so many records so far: those after its last record are told by none.
+    pub(super) fn by_counter(&mut self, cpu: u16, lost: u32, ts: u64) -> Option<Record> {
+        let seen = self.of(cpu)?;
+        let count = lost.wrapping_sub(seen.lost);
+        // A record that came out of the ring meanwhile knows better.
+        if count >= 1 << 31 {
+            return None;
+        }
+        seen.lost = lost;
+        seen.told = seen.told.saturating_add(count);
+        self.tell(cpu, ts, count)
+    }
+
+    fn of(&mut self, cpu: u16) -> Option<&mut Seen> {
+        let cpu = usize::from(cpu);
         if cpu >= MAX_CPUS {
             return None;
         }
         if cpu >= self.cpus.len() {
-            self.cpus.resize(cpu + 1, None);
+            self.cpus.resize(cpu + 1, START);
         }
-        // Counters start at zero with the maps, so the first record tells what was lost before it.
-        let seen = self.cpus[cpu].unwrap_or(Seen { seq: u32::MAX, lost: 0 });
-        let lost = record.lost.wrapping_sub(seen.lost);
-        // A record published late carries an older counter: more than half the range "ahead" means behind.
-        if lost >= 1 << 15 {
-            return None;
-        }
-        let ahead = record.seq.wrapping_sub(seen.seq);
-        let in_order = ahead < 1 << 31;
-        if in_order {
-            self.cpus[cpu] = Some(Seen { seq: record.seq, lost: record.lost });
-        }
-        if lost == 0 {
-            return None;
-        }
-        let by_seq = u64::from(ahead.wrapping_sub(1));
-        let exact = in_order && by_seq % (1 << 16) == u64::from(lost) && by_seq >= u64::from(lost);
-        let count = if exact { by_seq } else { u64::from(lost) };
-        self.told += count;
-        Some(gap(record.ts, record.cpu, count))
+        self.cpus.get_mut(cpu)
+    }
+
+    fn tell(&mut self, cpu: u16, ts: u64, count: u32) -> Option<Record> {
+        self.told += u64::from(count);
+        (count > 0).then(|| gap(ts, cpu, u64::from(count)))
     }
 
     /// Records told as lost so far.
@@ -127,6 +153,36 @@ mod tests {
         g.before(&rec(0, 0, 0));
         let lost = 200_000u32;
         assert_eq!(g.before(&rec(0, lost + 1, lost as u16)).map(|r| r.arg), Some(u64::from(lost)));
+    }
+
+    #[test]
+    fn no_number_of_lost_records_looks_like_none() {
+        for lost in [(1 << 15) - 1, 1 << 15, 40_000, (1 << 16) - 1, 1 << 16, 1 << 17, (1 << 17) + 40_000] {
+            let mut g = GapTracker::default();
+            g.before(&rec(0, 0, 0));
+            let gap = g.before(&rec(0, lost + 1, lost as u16));
+            assert_eq!(gap.map(|r| r.arg), Some(u64::from(lost)));
+            assert_eq!(g.before(&rec(0, lost + 2, lost as u16)), None);
+            assert_eq!(g.told(), u64::from(lost));
+        }
+    }
+
+    #[test]
+    fn what_a_counter_told_no_record_tells_again() {
+        let mut g = GapTracker::default();
+        g.before(&rec(2, 0, 0));
+        assert_eq!(g.by_counter(2, 0, 5), None);
+        assert_eq!(g.by_counter(2, 70_000, 5).map(|r| (r.arg, r.cpu, r.ts)), Some((70_000, 2, 5)));
+        assert_eq!(g.by_counter(2, 70_000, 6), None);
+        assert_eq!(g.before(&rec(2, 70_001, 70_000u32 as u16)), None);
+        assert_eq!(g.before(&rec(2, 70_005, 70_003u32 as u16)).map(|r| r.arg), Some(3));
+        // Lost before and after the counter was asked, and told by one record.
+        assert_eq!(g.by_counter(2, 70_005, 7).map(|r| r.arg), Some(2));
+        assert_eq!(g.before(&rec(2, 70_010, 70_007u32 as u16)).map(|r| r.arg), Some(2));
+        assert_eq!(g.by_counter(2, 70_001, 8), None, "asked before that record came");
+        assert_eq!((g.told(), g.rest(70_007, 9)), (70_007, None));
+        assert_eq!(g.by_counter(0, 4, 9).map(|r| r.arg), Some(4), "a CPU that told nothing");
+        assert_eq!(g.before(&rec(0, 4, 4)), None);
     }
 
     #[test]

@@ -74,6 +74,8 @@ pub struct Tracer {
     pub(super) scan_result: Option<ScanResult>,
     /// Reads the tables again after a loss.
     pub(super) rescan: Rescan,
+    /// A scan begins with this batch: its news are to say what the counters say.
+    pub(super) books_due: bool,
     /// The comparison that runs is followed by another look.
     pub(super) once_more: bool,
     /// CPUs that the machine can have.
@@ -171,6 +173,7 @@ impl Tracer {
             scan: (in_use && no_scan.is_none()).then(|| Scan::new(Instant::now(), Purpose::Start, cpus)),
             scan_result: None,
             rescan: Rescan::new(Instant::now()),
+            books_due: false,
             once_more: false,
             cpus,
             no_scan,

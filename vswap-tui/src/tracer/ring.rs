@@ -65,9 +65,10 @@ impl Tracer {
         self.tell(out)
     }
 
-    pub(super) fn take(&mut self, records: &mut Vec<Record>) {
+    /// Takes what the batch has room for; true if the ring is empty then.
+    pub(super) fn take(&mut self, records: &mut Vec<Record>) -> bool {
         while records.len() < MAX_BATCH {
-            let Some(item) = self.ring.next() else { break };
+            let Some(item) = self.ring.next() else { return true };
             let Ok(bytes) = <&[u8; RECORD_SIZE]>::try_from(&*item) else { continue };
             let record = Record::from_bytes(bytes);
             drop(item);
@@ -83,15 +84,20 @@ impl Tracer {
             }
             records.push(record);
         }
+        false
     }
 
     fn tell(&mut self, out: &mut Drained) -> anyhow::Result<()> {
         let cgroups = self.news.cgroups();
         let now = Instant::now();
         let (mut hooks, mut usage) = (Vec::new(), Vec::new());
-        if out.next_news.is_none_or(|at| now >= at) {
+        let often = out.next_news.is_none_or(|at| now >= at);
+        if often {
             out.next_news = Some(now + NEWS_EVERY);
             usage = self.news.usage();
+        }
+        // A scan makes certain what was lost before it: nobody may hear of that only afterwards.
+        if often || std::mem::take(&mut self.books_due) {
             let lost = self.lost();
             if lost != out.lost_then {
                 out.lost_then = lost;

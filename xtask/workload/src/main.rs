@@ -12,6 +12,7 @@ mod pattern;
 mod run;
 mod steps;
 mod sys;
+mod terminal;
 mod truth;
 mod user;
 
@@ -66,8 +67,11 @@ struct Args {
     /// The capabilities it keeps, e.g. cap_bpf,cap_perfmon
     #[arg(long, requires = "as_user", value_delimiter = ',', value_parser = user::capability)]
     caps: Vec<rustix::thread::CapabilitySet>,
-    /// The command of --as-user
-    #[arg(last = true, requires = "as_user")]
+    /// Do nothing of that, but run a command on a terminal of its own: wait for TEXT, type KEYS, and so on
+    #[arg(long, value_name = "TEXT|KEYS", value_parser = terminal::line, requires = "command")]
+    terminal: Vec<terminal::Line>,
+    /// The command of --as-user and --terminal
+    #[arg(last = true)]
     command: Vec<String>,
 }
 
@@ -91,6 +95,9 @@ fn main() -> ExitCode {
 fn work(args: &Args) -> Result<()> {
     if let Some(id) = args.as_user {
         return user::become_user(id, &args.caps, &args.command);
+    }
+    if !args.terminal.is_empty() {
+        return terminal::talk(&args.terminal, &args.command, &mut std::io::stdout().lock());
     }
     if let Some(device) = &args.swapon {
         return sys::swapon(device, args.priority, args.discard)

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// State of a run.
 #[derive(Debug)]
@@ -73,6 +73,17 @@ impl Run {
                 Ok(())
             }
             Step::Random(count) => self.random(*count),
+            Step::Churn(file, ms) => {
+                // A hundred touches are a moment, and cost more than a look at the file and the clock.
+                while !file.exists() {
+                    self.random(100)?;
+                }
+                let begin = Instant::now();
+                while begin.elapsed() < Duration::from_millis(*ms) {
+                    self.random(100)?;
+                }
+                Ok(())
+            }
             Step::Reclaim(pages) => {
                 self.cgroup.as_ref().context("reclaim works on a cgroup; give --cgroup")?.reclaim(*pages)
             }

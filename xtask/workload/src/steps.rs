@@ -18,6 +18,8 @@ pub(crate) enum Step {
     Free(Pages),
     /// So many touches of random pages, every third one a rewrite.
     Random(u64),
+    /// Touches as of `random` until the file exists, and for so many milliseconds after that.
+    Churn(PathBuf, u64),
     /// Let the kernel reclaim so many pages of the cgroup: also those that are written but still in the swap cache.
     Reclaim(u64),
     /// Make another cgroup and move there: what is touched from now on is charged to it.
@@ -101,6 +103,10 @@ fn step(text: &str) -> Result<Step, StepError> {
         "fill" => Step::Fill(pages(text, arg)?),
         "free" => Step::Free(pages(text, arg)?),
         "random" => Step::Random(number(text, arg)?),
+        "churn" => match arg.rsplit_once(':') {
+            Some((file, ms)) if !file.is_empty() => Step::Churn(file.into(), number(text, ms)?),
+            _ => return Err(StepError(format!("'{text}' is not like churn:FILE:MILLISECONDS"))),
+        },
         "reclaim" => Step::Reclaim(number(text, arg)?),
         "sleep" => Step::Sleep(number(text, arg)?),
         "hibernate" => Step::Hibernate(number(text, arg)?),
@@ -118,7 +124,7 @@ fn step(text: &str) -> Result<Step, StepError> {
         _ => {
             return Err(StepError(format!(
                 "'{text}' is no step; there are pageout, touch-read, touch-write, fill, free (with pages: all, 5, \
-                 0-255, 0-255/2, 1-2+7-9), random:N, reclaim:N, sleep:MS, mark:FILE, wait:FILE, set:FILE=VALUE, \
+                 0-255, 0-255/2, 1-2+7-9), random:N, churn:FILE:MS, reclaim:N, sleep:MS, mark:FILE, wait:FILE, set:FILE=VALUE, \
                  hibernate:N, thaw, cgroup:FOLDER, remove-cgroup, fork, truth"
             )));
         }
@@ -174,6 +180,7 @@ mod tests {
                 Step::RemoveCgroup
             ])
         );
+        assert_eq!(parse("churn:/a:b:90"), Ok(vec![Step::Churn("/a:b".into(), 90)]));
         assert_eq!(parse(""), Ok(vec![]));
     }
 
@@ -207,6 +214,8 @@ mod tests {
             "random:-1",
             "mark",
             "wait:",
+            "churn:/a",
+            "churn:/a:b",
             "set:x",
             "thaw:2",
         ] {

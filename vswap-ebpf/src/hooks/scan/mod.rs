@@ -23,7 +23,7 @@ mod words;
 mod xarray;
 
 pub use self::chunk::Chunk;
-use crate::emit::{Draft, put};
+use crate::emit::{Draft, lost, put};
 use aya_ebpf::programs::RawTracePointContext;
 use core::ffi::c_void;
 use vswap_common::scan::{answer, op};
@@ -45,6 +45,7 @@ pub fn scan(ctx: *mut c_void) -> u32 {
         op::READ => read::read_chunk(a as u8, b),
         op::TELL => tell::tell_chunk(a, extra),
         op::CANDIDATES => candidates::candidates(a, b, extra),
+        op::LOST => Some(lost() as u32 & !(1 << 31)),
         op::OWNER => owner::owner(a as u16, extra),
         _ => None,
     };

@@ -115,12 +115,18 @@ fn pump(
     let (mut flushed, mut shown) = (begin, begin);
     let progress = std::io::stderr().is_terminal();
     let mut drained = Drained::default();
+    let mut due = false;
     let reason = loop {
         tracer.drain(&mut drained, Duration::from_millis(100).min(flush_every))?;
         desk.take(&drained)?;
         if let Some(scan) = tracer.scan_result() {
             tell_scan(&scan);
         }
+        // Whoever waits for a map that is certain again wants to know both: that it is not, and that it is.
+        if tracer.rescan_due() && !std::mem::replace(&mut due, true) {
+            eprintln!("vswap: records were lost: the kernel's tables are read again when no more are");
+        }
+        due &= tracer.rescan_due();
         let now = Instant::now();
         if now - flushed >= flush_every {
             flushed = now;

@@ -24,12 +24,11 @@ pub(super) fn check(tracer: &Tracer) -> anyhow::Result<()> {
 /// into the recording.
 pub(super) fn compare(tracer: &mut Tracer, desk: &mut Desk) -> anyhow::Result<VerifyView> {
     let mut drained = Drained::default();
+    // One that runs is worth its end: without it nothing is certain.
+    finish_scan(tracer, desk, &mut drained)?;
     for look in 0.. {
         tracer.verify(look);
-        while tracer.scanning() {
-            tracer.drain(&mut drained, Duration::from_millis(50))?;
-            desk.take(&drained)?;
-        }
+        finish_scan(tracer, desk, &mut drained)?;
         if let Some(why) = tracer.scan_result().and_then(|r| r.failed) {
             return Err(ExitError::new(Exit::Failure, format!("--verify did not get to the end: {why}")));
         }
@@ -39,6 +38,14 @@ pub(super) fn compare(tracer: &mut Tracer, desk: &mut Desk) -> anyhow::Result<Ve
         }
     }
     Ok(VerifyView::default())
+}
+
+fn finish_scan(tracer: &mut Tracer, desk: &mut Desk, drained: &mut Drained) -> anyhow::Result<()> {
+    while tracer.scanning() {
+        tracer.drain(drained, Duration::from_millis(50))?;
+        desk.take(drained)?;
+    }
+    Ok(())
 }
 
 /// The result in words, on stderr.

@@ -17,12 +17,15 @@ pub(super) use self::rescan::Rescan;
 use self::steps::Step;
 pub(super) use self::steps::{Purpose, Scan};
 use super::load::Tracer;
+use crate::kernel::facts::clock_pair;
 use aya::Ebpf;
 use aya::programs::{Program, RawTracePointRunOptions, TestRun};
 use std::time::{Duration, Instant};
 use vswap_common::scan::op;
 use vswap_common::{Hook, Record};
 
+/// Asks a CPU what it lost.
+const LOST: Step = Step { op: op::LOST, a: 0, b: 0 };
 /// Longest work in one go; the reader wants the hooks' records too.
 const TURN: Duration = Duration::from_millis(5);
 
@@ -79,6 +82,25 @@ impl Tracer {
         }
     }
 
+    /// Records were lost, and the tables will be read again when the reader keeps up.
+    pub const fn rescan_due(&self) -> bool {
+        self.rescan.due()
+    }
+
+    /// Tells what each CPU lost after its last record. The ring was empty just now, so every record from before is out.
+    fn tell_losses(&mut self, records: &mut Vec<Record>) {
+        let ts = clock_pair().monotonic_ns;
+        for cpu in 0..u16::try_from(self.cpus).unwrap_or(u16::MAX) {
+            // CPUs that are offline have nothing to say.
+            if let Ok(lost) = run(&self.ebpf, LOST, 0, Some(cpu)) {
+                records.extend(self.gaps.by_counter(cpu, lost, ts));
+            }
+        }
+        self.books_due = true;
+        let lost = self.lost();
+        self.rescan.knows(lost);
+    }
+
     /// A scan runs.
     pub const fn scanning(&self) -> bool {
         self.scan.is_some()
@@ -103,8 +125,15 @@ impl Tracer {
             let Some(step) = scan.next(now) else { return false };
             if step.op == op::BEGIN {
                 scan.began = now;
+                // What is certain from here on must not be put in doubt by a loss from before, nor be compared without
+                // knowing of it.
+                if !self.take(records) {
+                    return true;
+                }
+                self.tell_losses(records);
             }
-            let over = match run(&self.ebpf, step, scan.extra) {
+            let Some(scan) = &mut self.scan else { return false };
+            let over = match run(&self.ebpf, step, scan.extra, None) {
                 Ok(answer) => scan.done(step, answer),
                 Err(why) => scan.give_up(&why, step.op),
             };
@@ -122,12 +151,13 @@ impl Tracer {
     }
 }
 
-/// Runs the program once.
-fn run(ebpf: &Ebpf, step: Step, extra: u16) -> Result<u32, String> {
+/// Runs the program once, on `cpu` if that matters.
+fn run(ebpf: &Ebpf, step: Step, extra: u16, cpu: Option<u16>) -> Result<u32, String> {
     let Some(Program::RawTracePoint(program)) = ebpf.program(Hook::Scan.program()) else {
         return Err("the eBPF object has no scan program: built from another version".to_owned());
     };
     let mut options = RawTracePointRunOptions::new();
+    options.cpu = cpu.map(u32::from);
     options.args[..4].copy_from_slice(&[step.op, step.a, step.b, u64::from(extra)]);
     program.test_run(options).map(|r| r.return_value).map_err(|e| format!("cannot run the scan program: {e}"))
 }

@@ -58,6 +58,18 @@ impl Rescan {
         true
     }
 
+    /// So many records were lost when the scan began: the tables are read after that.
+    pub(in crate::tracer) fn knows(&mut self, lost: u64) {
+        if self.runs {
+            self.lost = lost;
+        }
+    }
+
+    /// A scan is due that has not begun.
+    pub(in crate::tracer) const fn due(&self) -> bool {
+        self.due
+    }
+
     /// The scan that runs, whoever asked for it, is over.
     pub(in crate::tracer) fn ended(&mut self, now: Instant) {
         if !std::mem::take(&mut self.runs) {
@@ -94,6 +106,20 @@ mod tests {
         r.ended(at(31));
         assert!(!r.begins(at(1000), 9), "once for each loss");
         assert_eq!(r.count(), 1);
+    }
+
+    #[test]
+    fn what_is_known_when_it_begins_is_no_reason_for_another() {
+        let start = Instant::now();
+        let mut r = Rescan::new(start);
+        assert!(!r.begins(start, 1) && r.due());
+        assert!(r.begins(start + QUIET, 1) && !r.due());
+        r.knows(4);
+        r.ended(start + QUIET);
+        assert!(!r.begins(start + WAIT.0 * 3, 4) && !r.due());
+        // Not its business: nobody reads the tables because of this one.
+        r.knows(6);
+        assert!(!r.begins(start + WAIT.0 * 3, 6) && r.due());
     }
 
     #[test]

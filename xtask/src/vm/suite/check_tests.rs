@@ -374,7 +374,10 @@ fn after_a_loss_what_is_certain_must_be_what_the_tables_say() {
         judged(&|v| v.report["verify"]["differing"] = json!(1))[0]
             .contains("differ from the kernel's tables")
     );
-    assert!(judged(&|v| v.report["scan"] = json!(null))[0].contains("not read again"));
+    assert!(judged(&|v| v.report["scan"] = json!(null))[0].contains("scans after a loss"));
+    assert!(
+        judged(&|v| v.report["verify"]["checked"] = json!(1))[0].contains("were compared after the loss")
+    );
     assert!(judged(&|v| v.report["lost"] = json!(0))[0].contains("lost"));
     assert!(judged(&|v| v.record_code = 0)[0].contains("exit code"));
 }

@@ -2,6 +2,9 @@
 
 use super::{BOOT, Backing, Boot, End, LATE, Scenario};
 
+/// The dashboard's own comparison, after the scenarios.
+const DASHBOARD: &str = include_str!("../../../../guest/dashboard.sh");
+
 /// The boots of this part.
 pub(super) fn boots() -> Vec<Boot> {
     vec![
@@ -40,6 +43,29 @@ pub(super) fn boots() -> Vec<Boot> {
                     ..LATE
                 },
             ],
+            extra: DASHBOARD,
+            ..BOOT
+        },
+        Boot {
+            name: "churn",
+            cpus: 4,
+            in_turn: true,
+            scenarios: vec![Scenario {
+                // A minute of swapping by three at once, that the recorder comes into the middle of.
+                name: "churn",
+                backing: Backing::Writeback,
+                record_args: "--verify --ring-size 64M",
+                workers: &[
+                    "--cgroup /sys/fs/cgroup/wl --set memory.max=40M --set memory.zswap.max=3M --pages 6144 \
+                        --seed 51|random:4000,mark:/tmp/churn/in-use.0,churn:/tmp/churn/recording:60000",
+                    "--cgroup /sys/fs/cgroup/wl --pages 6144 --seed 52|random:4000,mark:/tmp/churn/in-use.1,\
+                        churn:/tmp/churn/recording:60000,free:0-1000",
+                    "--cgroup /sys/fs/cgroup/wl --pages 6144 --seed 53|pageout:all,mark:/tmp/churn/in-use.2,\
+                        churn:/tmp/churn/recording:60000,fork,random:1000,pageout:0-3000",
+                ],
+                at_least: &[("zswpout", 20000), ("zswpin", 5000), ("pswpout", 5000), ("pswpin", 2000)],
+                ..LATE
+            }],
             ..BOOT
         },
         Boot {
@@ -65,14 +91,21 @@ pub(super) fn boots() -> Vec<Boot> {
                     ..LATE
                 },
                 Scenario {
-                    // A ring that always overflows: what is lost is lost, and after it the tables are read again.
+                    // A ring that overflows whenever all swap at once. When the tables are read again after that,
+                    // they go on, one page at a time.
                     name: "churn-lossy",
                     record_args: "--verify --ring-size 65536",
                     end: End::Rescan,
                     workers: &[
-                        "--cgroup /sys/fs/cgroup/wl --set memory.max=24M --pages 6144 --seed 41|random:20000",
-                        "--cgroup /sys/fs/cgroup/wl --pages 6144 --seed 42|random:20000,free:0-1000",
-                        "--cgroup /sys/fs/cgroup/wl --shared --pages 3000 --seed 43|pageout:all,random:10000,pageout:all",
+                        "--cgroup /sys/fs/cgroup/wl --set memory.max=24M --pages 6144 --seed 41|random:20000,\
+                            mark:/tmp/churn-lossy/lost.0,wait:/tmp/churn-lossy/certain,touch-read:9,sleep:200,\
+                            touch-write:19,sleep:200,free:29-31,sleep:200,pageout:9-19",
+                        "--cgroup /sys/fs/cgroup/wl --pages 6144 --seed 42|random:20000,free:0-1000,\
+                            mark:/tmp/churn-lossy/lost.1,wait:/tmp/churn-lossy/certain,touch-write:2009,sleep:200,\
+                            touch-read:2019,sleep:200,pageout:2000-2020",
+                        "--cgroup /sys/fs/cgroup/wl --shared --pages 3000 --seed 43|pageout:all,random:10000,pageout:all,\
+                            mark:/tmp/churn-lossy/lost.2,wait:/tmp/churn-lossy/certain,touch-read:9,sleep:200,\
+                            touch-write:19,sleep:200,pageout:0-20",
                     ],
                     at_least: &[("zswpout", 5000)],
                     ..LATE

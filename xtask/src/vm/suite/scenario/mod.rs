@@ -27,7 +27,8 @@ pub(crate) enum End {
     Clean,
     /// SIGINT at rest, with a ring too small for the load: loss, and said so everywhere.
     Lossy,
-    /// SIGINT at rest, loss under load, and the tables read again since: what is called certain is right.
+    /// Loss under load, the tables read again when that is over, and a little more load: SIGINT at rest. What is called
+    /// certain is right, and nearly everything is.
     Rescan,
     /// SIGKILL under load: a file cut short.
     Killed,
@@ -149,7 +150,8 @@ pub(crate) fn script(lib: &str, boot: &Boot) -> String {
     for s in &boot.scenarios {
         let zswap = if s.backing == Backing::Device { "N" } else { "Y" };
         let end = match s.end {
-            End::Clean | End::Lossy | End::Rescan => "int",
+            End::Clean | End::Lossy => "int",
+            End::Rescan => "rescan",
             End::Killed => "kill",
             End::Live => "live",
             End::Swapoff => "off",

@@ -1,0 +1,27 @@
+# The dashboard on a terminal: it comes when swap is in use, and `v` holds its slot map against the kernel's tables. Runs
+# after lib.sh.
+out=/out/dashboard
+sync=/tmp/dashboard
+mkdir -p $out $sync /dev/pts
+mount -t devpts devpts /dev/pts
+echo "VSWAP-DASHBOARD begin"
+echo Y > /sys/module/zswap/parameters/enabled
+devices=/dev/vda
+devices_on || fail "dashboard: swapon"
+vswap-workload --cgroup /sys/fs/cgroup/wl --pages 4096 --seed 45 \
+    --steps "pageout:all,mark:$sync/in-use,wait:$sync/seen,touch-read:0-999,touch-write:500-1499,free:2000-2499,\
+pageout:all,mark:$sync/done,wait:$sync/end" 2> $out/worker.err &
+worker=$!
+until_true 120 [ -f $sync/in-use ] || fail "dashboard: nothing is swapped"
+# The load goes on when the scan is over, and rests before `v` is typed. View 8 says in words what was compared.
+vswap-workload --terminal "100 % confirmed|mark:$sync/seen" --terminal "wait:$sync/done|8" --terminal 'first scan|v' \
+    --terminal ' slots compared with|q' -- vswap live > $out/screen 2> $out/screen.err ||
+    fail "dashboard: $(cat $out/screen.err)"
+grep 'slots compared with' $out/screen
+grep -qE "[1-9][0-9.,]*[kM]? slots compared with the kernel's tables, 0 differ" $out/screen ||
+    fail "dashboard: v does not find the map right: $(grep 'slots compared with' $out/screen)"
+touch $sync/end
+wait $worker || fail "dashboard: the worker failed: $(cat $out/worker.err)"
+devices_off || fail "dashboard: swapoff"
+rmdir /sys/fs/cgroup/wl
+echo "VSWAP-DASHBOARD end"
