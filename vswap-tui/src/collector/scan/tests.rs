@@ -258,3 +258,81 @@ fn without_a_scan_a_late_start_does_not_know_everything() {
     let header = Header { from_swapon: true, ..Header::default() };
     assert!(Collector::new(Arc::new(header), 1 << 30).snapshot().all_known());
 }
+
+#[test]
+fn the_owner_of_what_moved_meanwhile_comes_from_the_scan() {
+    let mut b = Bed::new();
+    // Of these events none tells whose the slot is (Linux 6.12 to 7.1).
+    b.tell(Kind::ZswapStore, 70, 1, |r| r.val = 900);
+    b.tell(Kind::CacheAdd, 71, 1, |_| {});
+    b.tell(Kind::ZswapFree, 71, 1, |r| r.flags = flags::IN_LOAD);
+    b.tell(Kind::Write, 72, 1, |_| {});
+    assert_eq!(b.unconfirmed(), 3, "their places are known, their owners are not");
+    for off in 70..73 {
+        // What the scan read of the place is older.
+        b.found(off, 1, place::ZERO, 0);
+    }
+    assert_eq!(b.slot(70), Some((Backend::Zswap, true, true, 7)));
+    assert_eq!(b.slot(71), Some((Backend::Folio, true, true, 7)));
+    assert_eq!(b.slot(72), Some((Backend::Phys, true, true, 7)));
+    // Freed and allocated since the read, which saw the owner from before.
+    b.tell(Kind::Free, 73, 1, |_| {});
+    b.tell(Kind::Alloc, 73, 1, |_| {});
+    b.found(73, 1, place::ZSWAP, 0);
+    b.tell(Kind::Charge, 73, 1, |r| (r.memcg, r.flags) = (9, flags::MEMCG));
+    assert_eq!(b.slot(73), Some((Backend::Folio, true, true, 9)));
+    assert_eq!((b.unconfirmed(), b.collector.snapshot().losses.contradictions), (0, 0));
+}
+
+#[test]
+fn no_owner_of_a_locked_folio_is_not_yet_an_owner() {
+    let mut b = Bed::new();
+    let nobody = |b: &mut Bed, at: u64| {
+        b.tell(Kind::ScanSlots, 80, 1, |r| {
+            (r.arg, r.flags) = (place::pack(at, 1), flags::MEMCG | flags::CACHED)
+        });
+    };
+    nobody(&mut b, place::UNKNOWN);
+    b.tell(Kind::ZswapStore, 80, 1, |r| r.val = 900);
+    assert_eq!(b.slot(80), Some((Backend::Zswap, true, false, 0)), "its charge may be under way");
+    b.found(80, 1, place::ZSWAP, flags::CACHED);
+    assert_eq!(b.slot(80), Some((Backend::Zswap, true, true, 7)));
+    // Unlocked it has whatever owner it will have.
+    b.tell(Kind::Free, 80, 1, |_| {});
+    b.tell(Kind::ScanBegin, 0, 0, |r| r.val = 1);
+    nobody(&mut b, place::PHYS);
+    assert_eq!(b.slot(80), Some((Backend::Phys, true, true, 0)));
+}
+
+#[test]
+fn what_was_read_before_a_loss_is_not_believed_after_it() {
+    let mut b = Bed::new();
+    b.found(90, 2, place::PHYS, 0);
+    b.tell(Kind::Gap, 0, 0, |r| r.arg = 1);
+    assert_eq!(b.unconfirmed(), 2);
+    let read = |b: &mut Bed, ns: u64| {
+        b.tell(Kind::ScanSlots, 92, 1, |r| {
+            (r.arg, r.memcg, r.flags) = (place::aged(place::pack(place::ZSWAP, 1), ns), 7, flags::MEMCG);
+        });
+    };
+    read(&mut b, 1_500);
+    assert_eq!(b.slot(92), None, "the loss may have hidden its end");
+    read(&mut b, 500);
+    assert_eq!(b.slot(92), Some((Backend::Zswap, false, true, 7)));
+}
+
+#[test]
+fn a_loss_may_hide_that_a_slot_changed_hands() {
+    let mut b = Bed::new();
+    b.found(95, 1, place::PHYS, 0);
+    b.tell(Kind::ScanEnd, 0, 0, |_| {});
+    b.tell(Kind::Gap, 0, 0, |r| r.arg = 1);
+    b.tell(Kind::ZswapStore, 95, 1, |r| r.val = 900);
+    assert_eq!(
+        b.slot(95),
+        Some((Backend::Zswap, true, false, 7)),
+        "its place is certain, whose it is is not"
+    );
+    b.tell(Kind::CacheDel, 95, 1, |r| (r.memcg, r.flags) = (8, flags::MEMCG | flags::SWAPOUT));
+    assert_eq!(b.slot(95), Some((Backend::Zswap, false, true, 8)));
+}
