@@ -21,6 +21,8 @@ const CONFIRMED: u16 = 1 << 4;
 const BACKED: u16 = 1 << 5;
 const PLACED: u16 = 1 << 6;
 const OWNED: u16 = 1 << 7;
+/// `arg` of a slot that was in zswap before anybody looked; its low bits are those of [`SINCE_UNKNOWN`].
+const UNKNOWN_ARG: u64 = 1 << 33;
 
 impl Collector {
     /// Nothing is under way that a frame cannot tell: no scan runs, and none was compared.
@@ -155,6 +157,7 @@ fn flags_of(word: Word, hold: bool) -> u16 {
 fn since_of(cluster: &Cluster, slot: usize) -> u64 {
     let since = cluster.since(slot);
     match cluster.words()[slot].backend() {
+        Backend::Zswap if since == SINCE_UNKNOWN => UNKNOWN_ARG,
         Backend::Zswap => since + 1,
         Backend::Phys if since != SINCE_UNKNOWN => since + 1,
         _ => 0,

@@ -8,7 +8,7 @@
 //! |---|---|---|---|
 //! | entry, nr | first slot and number of slots, within one cluster | first slot of the cluster, 0 | as kind 1 |
 //! | flags | bits 0-2: 0 free, else backend + 1; bit 3 cached; bit 4 confirmed; bit 5 backed; bits 6, 7 only the place, only the owner is certain | 0 | 0 |
-//! | arg | in zswap, or on the device by its writeback: ms of `CLOCK_MONOTONIC` modulo 2^32 (2^33 in old files) since which, plus one; else 0 | 0 | first physical slot behind them |
+//! | arg | in zswap, or on the device by its writeback: ms of `CLOCK_MONOTONIC` modulo 2^32 (2^33 in old files, whose last one also here means not known) since which, plus one; else 0 | 0 | first physical slot behind them |
 //! | val | compressed bytes, 0 if unknown | list | 0 |
 //! | memcg, order | owner; order of the folio it was allocated for | 0; order of the cluster | 0 |
 //!
