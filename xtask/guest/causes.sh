@@ -21,27 +21,6 @@ end() {
     until_true 60 still || fail "causes $1: the kernel does not come to rest"
     snapshot "$out/$1.after"
 }
-# told TITLE WORD [WORD]: sum of the last column of the report's rows that begin with the words.
-told() {
-    awk -v title="Why: $1" -v first="$2" -v second="$3" '
-        index($0, title) == 1 { on = 1; next }
-        /^$/ { on = 0 }
-        on && $1 == first && (second == "" || $2 == second) { gsub(",", ""); n += $NF }
-        END { print n + 0 }' $out/report
-}
-# column TITLE WORD N: the Nth column of the row of that word.
-column() {
-    awk -v title="Why: $1" -v first="$2" -v n="$3" '
-        index($0, title) == 1 { on = 1; next }
-        /^$/ { on = 0 }
-        on && $1 == first { gsub(",", ""); sum += $n }
-        END { print sum + 0 }' $out/report
-}
-# same WHAT KERNEL TOLD LEAST: equal, and enough to prove something.
-same() {
-    echo "causes: $1: kernel $2, told $3"
-    [ "$2" -eq "$3" ] && [ "$3" -ge "$4" ] || fail "causes: $1: the kernel counts $2, told are $3, wanted at least $4"
-}
 load() { # CGROUP OPTIONS...
     local cgroup=/sys/fs/cgroup/$1
     shift
@@ -86,6 +65,13 @@ echo Y > $zswap/enabled
 begin rough
 load rough --set memory.zswap.writeback=0 --pages 1000 --pattern rand --steps pageout:all
 end rough
+# What one compressor calls a failure is too little room to another; which does what differs between kernels.
+before=$(cat $zswap/compressor)
+echo deflate > $zswap/compressor || fail "causes: no other compressor"
+begin poor
+load poor --set memory.zswap.writeback=0 --pages 1000 --pattern rand --seed 30 --steps pageout:all
+end poor
+echo "$before" > $zswap/compressor
 
 # A pool of no size is full whatever the pages compress to: its worker empties it, and it refuses what comes.
 begin pool
@@ -165,11 +151,13 @@ same 'refused at the cgroup limit' $(($(grown pswpout memcg) - $(grown zswpwb me
 same 'refused by the full pool' $(($(grown pswpout pool) - $(grown zswpwb pool) - $(rough pool))) \
     "$(column "$refused" pool_limit 3)" 500
 [ "$(grown zswap.pool_limit_hit pool)" -gt 0 ] || fail "causes: the pool never reached its limit"
-for reason in compress_fail compress_poor alloc_fail; do
-    same "refused for $reason" "$(cat $debug/reject_$reason)" "$(column "$refused" $reason 2)" 0
+for reason in compress_fail compress_poor; do
+    same "refused for $reason" "$(cat $debug/reject_$reason)" "$(column "$refused" $reason 2)" 900
 done
-[ "$(rough rough)" -ge 900 ] ||
-    fail "causes: nothing was too rough for the compressor"
+# Debian's kernels have no way to make an allocation of the kernel fail: CONFIG_FAULT_INJECTION and
+# CONFIG_FUNCTION_ERROR_INJECTION are off, and a store may use the memory that reclaim keeps for itself.
+same 'refused for alloc_fail' "$(cat $debug/reject_alloc_fail)" "$(column "$refused" alloc_fail 2)" 0
+same 'refused for entry_fail' "$(cat $debug/reject_kmemcache_fail)" "$(column "$refused" entry_fail 2)" 0
 
 slots='folios without slots'
 same 'no slot at memory.swap.max' "$over" "$(told "$slots" memcg_limit)" 500

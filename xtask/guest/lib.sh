@@ -84,6 +84,29 @@ devices_off() {
     done
 }
 
+# What $out/report says of causes.
+# told TITLE WORD [WORD]: sum of the last column of the report's rows that begin with the words.
+told() {
+    awk -v title="Why: $1" -v first="$2" -v second="$3" '
+        index($0, title) == 1 { on = 1; next }
+        /^$/ { on = 0 }
+        on && $1 == first && (second == "" || $2 == second) { gsub(",", ""); n += $NF }
+        END { print n + 0 }' $out/report
+}
+# column TITLE WORD N: the Nth column of the row of that word.
+column() {
+    awk -v title="Why: $1" -v first="$2" -v n="$3" '
+        index($0, title) == 1 { on = 1; next }
+        /^$/ { on = 0 }
+        on && $1 == first { gsub(",", ""); sum += $n }
+        END { print sum + 0 }' $out/report
+}
+# same WHAT KERNEL TOLD LEAST: equal, and enough to prove something.
+same() {
+    echo "${out##*/}: $1: kernel $2, told $3"
+    [ "$2" -eq "$3" ] && [ "$3" -ge "$4" ] || fail "${out##*/}: $1: the kernel counts $2, told are $3, wanted at least $4"
+}
+
 recording() { grep -q 'recording to' "$1/record.err" || ! kill -0 "$recorder" 2> /dev/null; }
 scanned() { grep -q 'scanned' "$1/record.err"; }
 # attached FILE: `vswap live` without a screen has said there that it watches, or is gone.

@@ -15,9 +15,9 @@ const INIT: &str = include_str!("../../guest/init");
 /// Modules a guest wants. Those that a kernel has built in are not among its modules and are left out.
 const WANTED: [&str; 5] = ["virtio_pci", "virtio_blk", "virtio_console", "zram", "lzo"];
 
-/// Modules that a script loads when it needs them (`load_more` of lib.sh): a device whose blocks can be made bad, and a
-/// file system for swap files, with what it asks the kernel for by name.
-const MORE: [&str; 3] = ["null_blk", "crc32c_generic", "ext4"];
+/// Modules that a script loads when it needs them (`load_more` of lib.sh): a device whose blocks can be made bad, a
+/// file system for swap files, with what it asks the kernel for by name, and another compressor.
+const MORE: [&str; 4] = ["null_blk", "crc32c_generic", "ext4", "deflate"];
 
 /// Builds the image below the guest's folder; returns its path.
 pub(crate) fn make(guest: &Guest, programs: &Programs) -> Result<PathBuf> {

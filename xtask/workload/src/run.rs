@@ -72,6 +72,7 @@ impl Run {
                 pages.iter(total).for_each(|page| self.generations[page] = None);
                 Ok(())
             }
+            Step::Lost(pages) => pages.iter(total).try_for_each(|page| self.is_lost(page)),
             Step::Random(count) => self.random(*count),
             Step::Churn(file, ms) => {
                 // A hundred touches are a moment, and cost more than a look at the file and the clock.
@@ -149,6 +150,16 @@ impl Run {
             );
         }
         Ok(())
+    }
+
+    /// Fails if the page can be read.
+    fn is_lost(&self, page: usize) -> Result<()> {
+        match self.map.advise(page, 1, Advice::PopulateRead) {
+            // What a fault that ends in SIGBUS is to this call.
+            Err(err) if err.raw_os_error() == Some(libc::EFAULT) => Ok(()),
+            Err(err) => Err(err).with_context(|| format!("page {page}")),
+            Ok(()) => bail!("page {page} came back from a device that fails"),
+        }
     }
 
     fn rewrite(&mut self, page: usize) -> Result<()> {

@@ -16,6 +16,8 @@ pub(crate) enum Step {
     Fill(Pages),
     /// Give back: `MADV_DONTNEED`, `MADV_REMOVE` for shared memory.
     Free(Pages),
+    /// Reads that must fail, because the device does: `MADV_POPULATE_READ`, which kills nobody.
+    Lost(Pages),
     /// So many touches of random pages, every third one a rewrite.
     Random(u64),
     /// Touches as of `random` until the file exists, and for so many milliseconds after that.
@@ -102,6 +104,7 @@ fn step(text: &str) -> Result<Step, StepError> {
         "touch-write" => Step::TouchWrite(pages(text, arg)?),
         "fill" => Step::Fill(pages(text, arg)?),
         "free" => Step::Free(pages(text, arg)?),
+        "lost" => Step::Lost(pages(text, arg)?),
         "random" => Step::Random(number(text, arg)?),
         "churn" => match arg.rsplit_once(':') {
             Some((file, ms)) if !file.is_empty() => Step::Churn(file.into(), number(text, ms)?),
@@ -123,7 +126,7 @@ fn step(text: &str) -> Result<Step, StepError> {
         "truth" if arg.is_empty() => Step::Truth,
         _ => {
             return Err(StepError(format!(
-                "'{text}' is no step; there are pageout, touch-read, touch-write, fill, free (with pages: all, 5, \
+                "'{text}' is no step; there are pageout, touch-read, touch-write, fill, free, lost (with pages: all, 5, \
                  0-255, 0-255/2, 1-2+7-9), random:N, churn:FILE:MS, reclaim:N, sleep:MS, mark:FILE, wait:FILE, set:FILE=VALUE, \
                  hibernate:N, thaw, cgroup:FOLDER, remove-cgroup, fork, truth"
             )));
@@ -181,6 +184,7 @@ mod tests {
             ])
         );
         assert_eq!(parse("churn:/a:b:90"), Ok(vec![Step::Churn("/a:b".into(), 90)]));
+        assert!(matches!(&parse("lost:3-4").unwrap()[..], [Step::Lost(pages)] if pages.runs(9) == [(3, 2)]));
         assert_eq!(parse(""), Ok(vec![]));
     }
 

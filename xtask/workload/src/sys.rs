@@ -29,6 +29,8 @@ pub(crate) enum Advice {
     DontNeed,
     /// Punch shared pages out of their file.
     Remove,
+    /// Bring pages in, or say that it cannot be done.
+    PopulateRead,
     /// Use huge pages.
     Huge,
     /// Use base pages.
@@ -83,6 +85,7 @@ impl Mapping {
             Advice::PageOut => libc::MADV_PAGEOUT,
             Advice::DontNeed => libc::MADV_DONTNEED,
             Advice::Remove => libc::MADV_REMOVE,
+            Advice::PopulateRead => libc::MADV_POPULATE_READ,
             Advice::Huge => libc::MADV_HUGEPAGE,
             Advice::NoHuge => libc::MADV_NOHUGEPAGE,
         };

@@ -34,6 +34,14 @@ pub(super) fn special(scenario: &Scenario, kernel: &Kernel, vswap: &Vswap, bad: 
             }
         }
         Special::BadSlots(first, last) => bad_slots(kernel, vswap, first..=last, bad),
+        Special::LostPages(failed) => {
+            bad.number("pages whose read failed", Some(total("io_error")), failed);
+            let gone = |s: &&Slot| s.cached && s.backend == "phys";
+            let held = vswap.slots.iter().filter(gone).count() as u64;
+            bad.that(held >= failed, || {
+                format!("{held} slots on the device have a folio in memory, {failed} could not be read into theirs")
+            });
+        }
         Special::Refused(least) => {
             let refused = total("alloc_fail");
             bad.that(refused >= least, || format!("{refused} folios found no slot, wanted {least}"));

@@ -87,6 +87,23 @@ pub(super) fn boots() -> Vec<Boot> {
                     ..CLEAN
                 },
                 Scenario {
+                    // Page by page, without readahead: as many reads fail as pages are asked for. None is of zeroes.
+                    name: "read-errors",
+                    backing: Backing::Device,
+                    machine: (
+                        "nullb 16; echo 0 > /proc/sys/vm/page-cluster",
+                        "nullb_off; echo 3 > /proc/sys/vm/page-cluster",
+                    ),
+                    devices: &[("/dev/n0", "")],
+                    workers: &["--cgroup /sys/fs/cgroup/wl --pages 2000 --pattern comp --seed 58|\
+                        pageout:all,sleep:1000,reclaim:2000,sleep:500,\
+                        set:/sys/kernel/config/nullb/n0/badblocks=+0-32767,lost:100-399,\
+                        set:/sys/kernel/config/nullb/n0/badblocks=-0-32767,touch-read:1000-1299"],
+                    at_least: &[("pswpout", 1900), ("pswpin", 300)],
+                    special: Special::LostPages(300),
+                    ..CLEAN
+                },
+                Scenario {
                     name: "swap-full",
                     backing: Backing::Device,
                     machine: ("nullb 4", "nullb_off"),

@@ -55,6 +55,8 @@ pub(crate) enum Special {
     Discard(&'static str),
     /// Writes to these slots fail, ends included.
     BadSlots(u64, u64),
+    /// So many reads fail, each of one page.
+    LostPages(u64),
     /// At least so many folios find no slot.
     Refused(u64),
     /// zswap's pool reaches its limit.

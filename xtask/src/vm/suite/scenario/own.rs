@@ -12,6 +12,8 @@ const LOSSES: &str = include_str!("../../../../guest/losses.sh");
 const ROTATED: &str = include_str!("../../../../guest/rotated.sh");
 /// Causes, each forced and held against the kernel's own counters.
 const CAUSES: &str = include_str!("../../../../guest/causes.sh");
+/// Reclaim of the whole machine, by kswapd and by threads that run out of pages.
+const PRESSURE: &str = include_str!("../../../../guest/pressure.sh");
 /// A kernel that lets nobody read its memory.
 const LOCKDOWN: &str = include_str!("../../../../guest/lockdown.sh");
 
@@ -20,7 +22,8 @@ pub(super) fn boots() -> Vec<Boot> {
     vec![
         Boot { name: "rights", extra: RIGHTS, ..BOOT },
         Boot { name: "tracepoints", extra: TRACEPOINTS, ..BOOT },
-        Boot { name: "causes", extra: CAUSES, ..BOOT },
+        Boot { name: "causes", prepare: "load_more", extra: CAUSES, ..BOOT },
+        Boot { name: "pressure", extra: PRESSURE, ..BOOT },
         Boot { name: "losses", cpus: 4, extra: LOSSES, ..BOOT },
         // Its hooks are attached under load.
         Boot { name: "rotated", in_turn: true, extra: ROTATED, ..BOOT },

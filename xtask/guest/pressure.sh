@@ -1,0 +1,84 @@
+# Reclaim of the whole machine: kswapd, and threads that run out of pages. The kernel's own tracepoint says which thread
+# wrote how many folios. Runs after lib.sh.
+out=/out/pressure
+mkdir -p $out
+written=/sys/kernel/tracing/events/vmscan/mm_vmscan_write_folio
+
+# wrote FILE: "kswapd OTHERS" folios in the histogram.
+wrote() {
+    local kswapd
+    kswapd=$(grep -l '^kswapd' /proc/[0-9]*/comm | cut -d/ -f3 | tr '\n' ' ')
+    awk -v pids=" $kswapd" '/^\{ common_pid:/ { gsub(/[{},]/, ""); n[index(pids, " " $2 " ") > 0] += $NF }
+        END { print n[1] + 0, n[0] + 0 }' "$1"
+}
+enough() { # KSWAPD OTHERS
+    # shellcheck disable=SC2046 # words are wanted
+    set -- "$1" "$2" $(wrote $written/hist)
+    [ "$3" -ge "$1" ] && [ "$4" -ge "$2" ]
+}
+pages_of() { sed -n "s/^$1: *\([0-9]*\) kB/\1/p" /proc/meminfo; }
+# fill SEED: more than there is, by threads that want it at once.
+fill() {
+    local workers= seed
+    for seed in "$1"1 "$1"2 "$1"3; do
+        vswap-workload --pages 16000 --seed "$seed" --steps sleep:100 > /dev/null &
+        workers="$workers $!"
+    done
+    for pid in $workers; do wait "$pid" || fail "pressure: workload"; done
+}
+
+echo never > /sys/kernel/mm/transparent_hugepage/enabled
+echo N > /sys/module/zswap/parameters/enabled
+devices_on || fail "pressure: swapon"
+vswap record -o $out/trace.vswap 2> $out/record.err &
+recorder=$!
+until_true 120 grep -q 'recording to' $out/record.err || fail "pressure: $(cat $out/record.err)"
+echo 'hist:keys=common_pid:size=4096' > $written/trigger || fail "pressure: no histogram"
+snapshot $out/before
+# What nobody can reclaim leaves less than the workers want.
+ballast=$((($(pages_of MemAvailable) - 112 * 1024) / 1024))
+dd if=/dev/zero of=/tmp/ballast bs=1M count=$ballast 2> /dev/null || fail "pressure: ballast"
+
+# kswapd works ahead of everybody.
+for seed in 1 2 3 4 5; do
+    fill $seed
+    enough 2000 0 && break
+done
+# With next to nothing between where it begins and where others must help, they do.
+echo 2048 > /proc/sys/vm/min_free_kbytes
+echo 1 > /proc/sys/vm/watermark_scale_factor
+for seed in 6 7 8 9 10 11 12 13 14 15; do
+    enough 2000 500 && break
+    fill $seed
+done
+rm /tmp/ballast
+until_true 60 still || fail "pressure: the kernel does not come to rest"
+snapshot $out/after
+cat $written/hist > $out/hist
+echo '!hist:keys=common_pid:size=4096' > $written/trigger
+kill -INT $recorder
+wait $recorder
+rc=$?
+[ $rc -eq 0 ] || fail "pressure: the recorder ended with $rc: $(cat $out/record.err)"
+devices_off || fail "pressure: swapoff"
+vswap report $out/trace.vswap > $out/report || fail "pressure: report"
+sed -n '/^Why/,$p' $out/report
+
+grown() { echo $(($(sed -n "s/^$1 //p" $out/after/vmstat) - $(sed -n "s/^$1 //p" $out/before/vmstat))); }
+# of RECLAIMER: pages it swapped out, wherever they went.
+of() { echo $(($(column "$title" "$1" 2) + $(column "$title" "$1" 3) + $(column "$title" "$1" 4))); }
+title='pages swapped out'
+# shellcheck disable=SC2046 # words are wanted
+set -- $(wrote $out/hist)
+same 'swapped out by kswapd' "$1" "$(of kswapd)" 2000
+same 'swapped out by threads out of pages' "$2" "$(of direct)" 500
+for by in memcg proactive pageout unknown; do
+    same "swapped out by $by" 0 "$(of $by)" 0
+done
+# Whatever was swapped out had been looked at and reclaimed by the same.
+for by in kswapd direct; do
+    [ "$(of $by)" -le "$(grown pgscan_$by)" ] ||
+        fail "pressure: $(of $by) pages went by $by, the kernel looked at $(grown pgscan_$by)"
+    echo "pressure: $by: pgscan $(grown pgscan_$by), pgsteal $(grown pgsteal_$by)"
+done
+same 'swapped out in all' $(($(grown pswpout) + $(grown swpout_zero))) $(($(of kswapd) + $(of direct))) 2500
