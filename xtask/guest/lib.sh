@@ -6,7 +6,7 @@ echo 3600000 > /sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millise
 
 # How often programs run, and how often zswap is told to forget a slot.
 echo 1 > /proc/sys/kernel/bpf_stats_enabled
-echo 'p:oracle/invalidate zswap_invalidate' > /sys/kernel/tracing/kprobe_events &&
+[ -d /sys/module/zswap ] && echo 'p:oracle/invalidate zswap_invalidate' > /sys/kernel/tracing/kprobe_events &&
     echo 1 > /sys/kernel/tracing/events/oracle/enable
 
 fail() {
@@ -151,6 +151,7 @@ snapshot() {
         (cd "$size/stats" && grep '' swpout zswpout) > "$1/$(basename "$size").stats" 2> /dev/null
     done
     grep invalidate /sys/kernel/tracing/kprobe_profile > "$1/invalidate"
+    [ -d /sys/module/zswap ] || touch "$1/no-zswap"
     for disk in /sys/block/*/stat; do
         echo "$disk $(cat "$disk")" >> "$1/disks"
     done
@@ -195,11 +196,15 @@ scenario() {
     mkdir -p "$dir" "$sync"
     if [ "$end" = live ] && [ "$(cat /sys/kernel/debug/vswap/used 2> /dev/null || echo 0)" -gt 0 ]; then
         # The model's virtual layer begins empty: the host is told that this was left out.
-        touch "$dir/skipped"
+        echo "with slots left on the virtual device" > "$dir/skipped"
+        return
+    fi
+    if [ ! -d /sys/module/zswap ] && [ "$zswap" = Y ]; then
+        echo "without zswap" > "$dir/skipped"
         return
     fi
     echo "VSWAP-SCENARIO $name"
-    echo "$zswap" > /sys/module/zswap/parameters/enabled
+    [ ! -d /sys/module/zswap ] || echo "$zswap" > /sys/module/zswap/parameters/enabled
     snapshot "$dir/before"
     recorder=
     if [ "$end" = live ]; then

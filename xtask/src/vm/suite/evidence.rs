@@ -166,6 +166,10 @@ impl Kernel {
             kernel.virtual_left = text(&before.join("vswap.used"))?.trim().parse().context("vswap's used")?;
             kernel.ways = kernel.ways.with_virtual_swap(kernel.virtual_left);
         }
+        if after.join("no-zswap").is_file() {
+            kernel.ways = kernel.ways.without_zswap();
+            kernel.invalidated = None;
+        }
         Ok(kernel)
     }
 
@@ -231,9 +235,9 @@ fn discards(text: &str) -> BTreeMap<String, u64> {
     text.lines().filter_map(line).collect()
 }
 
-/// The scenario was left out on this kernel.
-pub(crate) fn skipped(dir: &Path) -> bool {
-    dir.join("skipped").is_file()
+/// On what kind of kernel the scenario was left out, if it was.
+pub(crate) fn skipped(dir: &Path) -> Option<String> {
+    fs::read_to_string(dir.join("skipped")).ok().map(|why| why.trim().to_owned())
 }
 
 impl Vswap {

@@ -157,8 +157,8 @@ fn judge(
     dir: &Path,
     vswap: &Path,
 ) -> Result<Vec<String>> {
-    if evidence::skipped(dir) {
-        sh::say(format!("{}: not with slots left on the virtual device", scenario.name));
+    if let Some(why) = evidence::skipped(dir) {
+        sh::say(format!("{}: not on a kernel {why}", scenario.name));
         return Ok(Vec::new());
     }
     let mut kernel = evidence::Kernel::read(dir, Ways::of(&kernel.name)).context("evidence")?;

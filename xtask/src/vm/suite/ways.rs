@@ -15,6 +15,8 @@ pub(crate) struct Ways {
     pub(crate) charged_first: bool,
     /// The model follows the allocator.
     pub(crate) model: bool,
+    /// zswap is not built. The kernel itself says so: see [`Ways::without_zswap`].
+    pub(crate) no_zswap: bool,
     /// Slots are virtual, and get one of a device only when they are written. The kernel itself says so, by the counters
     /// it has: see [`Ways::with_virtual_swap`].
     ///
@@ -39,6 +41,7 @@ impl Ways {
         past_cache: false,
         charged_first: false,
         model: true,
+        no_zswap: false,
         virtual_swap: false,
     };
     /// Linux 6.18 and 6.19.
@@ -46,9 +49,12 @@ impl Ways {
     /// Linux 6.12: two caches of 64 slots (`SWAP_SLOTS_CACHE_SIZE`) for each CPU, one for each direction.
     const OLD: Self = Self { zswap_refuses: true, idle_per_cpu: 128, ..Self::HELD };
 
-    /// Those of the kernel with this name.
+    /// Those of the kernel with this name: a version, or a file name with one like `vmlinuz-6.18.15-cloud`.
     pub(crate) fn of(kernel: &str) -> Self {
-        match kernel {
+        let release = kernel.strip_prefix("vmlinuz-").unwrap_or(kernel);
+        let end =
+            release.match_indices(|c: char| !c.is_ascii_digit()).nth(1).map_or(release.len(), |(at, _)| at);
+        match &release[..end] {
             "6.12" => Self::OLD,
             "6.18" | "6.19" => Self::HELD,
             _ => Self::NEW,
@@ -64,6 +70,11 @@ impl Ways {
     /// For a recording that begins late: the model takes over what the scan finds, but no virtual tables.
     pub(crate) const fn begun_late(self) -> Self {
         Self { model: self.model && !self.virtual_swap, ..self }
+    }
+
+    /// Those of a kernel that turned out to be built without zswap.
+    pub(crate) const fn without_zswap(self) -> Self {
+        Self { no_zswap: true, ..self }
     }
 
     /// The boots of the suite, fit for the kernel.
@@ -135,6 +146,8 @@ mod tests {
         assert!(!live.is_empty() && live.iter().all(|name| !names.contains(name)));
         assert!(names.contains(&"partial") && names.contains(&"late-parallel"), "{names:?}");
         assert_eq!(Ways::of("6.19"), Ways::of("6.18"));
+        assert_eq!(Ways::of("vmlinuz-6.18.15+deb13-cloud-amd64"), Ways::of("6.18"));
+        assert_eq!((Ways::of("bzImage"), Ways::of("6.1")), (Ways::NEW, Ways::NEW));
     }
 
     #[test]

@@ -38,9 +38,12 @@ pub(super) fn equalities(scenario: &Scenario, kernel: &Kernel, vswap: &Vswap, ba
         vswap.number("/zswap_bytes"),
         kernel.zswap_bytes,
     );
+    // Where there is no zswap to ask, the device is asked.
+    let no_zswap = kernel.ways.no_zswap;
     let written = (total("zswpwb") + total("zswap_reject")).checked_sub(total("writeout_reject"));
+    let written = if no_zswap { Some(total("pswpout")) } else { written };
     bad.number("7. pages written back or refused by zswap, against pswpout", written, risen("pswpout"));
-    if !kernel.ways.zswap_refuses {
+    if !kernel.ways.zswap_refuses && !no_zswap {
         bad.number("10. slots freed, against calls of zswap_invalidate", kernel.invalidated, total("free"));
     }
     // A kprobe in an interrupt that comes inside another kprobe is missed, and kernels before 6.17 do not say so.
@@ -64,12 +67,13 @@ pub(super) fn equalities(scenario: &Scenario, kernel: &Kernel, vswap: &Vswap, ba
         // What is counted in folios on one side and in pages on the other.
         return;
     }
-    let inside = runs("writeout_enter").checked_sub(runs("store_enter") + risen("swpout_zero"));
+    let asked = runs(if no_zswap { "write" } else { "store_enter" });
+    let inside = runs("writeout_enter").checked_sub(asked + risen("swpout_zero"));
     bad.that(inside.is_some_and(|given_up| given_up <= total("free")), || {
         format!(
             "4. {} writeouts, {} zswap stores and {} zero pages: {inside:?} given up inside of {} freed",
             runs("writeout_enter"),
-            runs("store_enter"),
+            asked,
             risen("swpout_zero"),
             total("free")
         )
@@ -78,18 +82,20 @@ pub(super) fn equalities(scenario: &Scenario, kernel: &Kernel, vswap: &Vswap, ba
     bad.number(
         "8. reads, against zero pages and those asked of zswap",
         Some(runs("read_enter")),
-        risen("swpin_zero") + runs("load_enter"),
+        risen("swpin_zero") + if no_zswap { risen("pswpin") } else { runs("load_enter") },
     );
     // Where reads are counted when they are done, those that fail are not.
     let failed = match scenario.special {
         Special::LostPages(failed) if kernel.vmstat.contains_key("nrswpin") => failed,
         _ => 0,
     };
-    bad.number(
-        "8. pages asked of zswap, against those loaded and those read",
-        Some(runs("load_enter")),
-        risen("zswpin") + risen("pswpin") + failed,
-    );
+    if !no_zswap {
+        bad.number(
+            "8. pages asked of zswap, against those loaded and those read",
+            Some(runs("load_enter")),
+            risen("zswpin") + risen("pswpin") + failed,
+        );
+    }
     let skips_cache =
         kernel.ways.past_cache && scenario.devices.iter().any(|(path, _)| path.contains("zram"));
     if !skips_cache {
