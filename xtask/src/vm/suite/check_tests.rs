@@ -381,3 +381,72 @@ fn after_a_loss_what_is_certain_must_be_what_the_tables_say() {
     assert!(judged(&|v| v.report["lost"] = json!(0))[0].contains("lost"));
     assert!(judged(&|v| v.record_code = 0)[0].contains("exit code"));
 }
+
+#[test]
+fn slots_refused_before_anybody_was_told_are_given_back_too() {
+    let refused = |calls: u64, folios: u64| {
+        after(|k, v| {
+            k.ways = Ways::of("6.18");
+            k.invalidated = Some(calls);
+            v.report["why"] = json!({"no_slot": [{"reason": "memcg_limit", "order": 2, "folios": folios},
+                                                 {"reason": "no_space", "order": 0, "folios": 9}]});
+        })
+    };
+    assert_eq!(refused(4096 + 8, 2), [] as [String; 0]);
+    assert!(refused(4096, 2)[0].contains("zswap_invalidate"));
+}
+
+#[test]
+fn without_zswap_the_device_is_asked() {
+    let device = scenario("device");
+    let judged = |lie: &dyn Fn(&mut Kernel, &mut Vswap)| {
+        let (mut k, mut v) = good();
+        k.ways = Ways::of("6.18").without_zswap();
+        (k.stored_pages, k.zswapped, k.zswap_bytes, k.invalidated) = (None, 0, 0, None);
+        let moved = [("zswpout", 0), ("zswpin", 0), ("pswpout", 3000), ("pswpin", 301)]
+            .map(|(of, n)| (of.to_owned(), n));
+        for (of, n) in &moved {
+            v.report["totals"][of] = json!(n);
+        }
+        k.vmstat.extend(moved);
+        let runs =
+            [("store_page", 0), ("zswap_free", 0), ("store_enter", 0), ("load_enter", 0), ("write", 3000)];
+        let hooks = v.report["hooks"].as_array_mut().unwrap();
+        for hook in hooks {
+            if let Some((_, n)) = runs.iter().find(|(name, _)| hook["hook"] == json!(name)) {
+                hook["runs"] = json!(n);
+            }
+        }
+        v.report["zswap_bytes"] = json!(0);
+        v.report["backends"] = json!({"folio": 1, "zero": 1, "zswap": 0, "phys": 2});
+        for slot in &mut v.slots[1..3] {
+            slot.backend = "phys".into();
+        }
+        lie(&mut k, &mut v);
+        check::trace(&device, &k, &v)
+    };
+    assert_eq!(judged(&|_, _| ()), [] as [String; 0]);
+    let bad = judged(&|k, _| assert!(k.vmstat.insert("pswpin".into(), 302).is_some()));
+    assert!(bad.iter().any(|b| b.starts_with("8. reads")), "{bad:?}");
+    let bad = judged(&|_, v| v.report["hooks"][7]["runs"] = json!(8000));
+    assert!(bad.iter().any(|b| b.starts_with("4. ")), "{bad:?}");
+}
+
+#[test]
+fn pages_that_could_not_be_read_are_counted_and_stay_on_the_device() {
+    let lost = scenario("read-errors");
+    let judged = |errors: u64, held: bool| {
+        let (kernel, mut vswap) = good();
+        vswap.report["totals"]["io_error"] = json!(errors);
+        for n in 0..300 {
+            vswap.slots.push(slot(100 + n, "phys", held));
+        }
+        let bad = check::trace(&lost, &kernel, &vswap);
+        bad.into_iter()
+            .filter(|b| b.contains("read failed") || b.contains("could not be read"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(judged(300, true), [] as [String; 0]);
+    assert!(judged(299, true)[0].contains("299, wanted 300"));
+    assert!(judged(300, false)[0].contains("0 slots on the device"));
+}

@@ -44,7 +44,13 @@ pub(super) fn equalities(scenario: &Scenario, kernel: &Kernel, vswap: &Vswap, ba
     let written = if no_zswap { Some(total("pswpout")) } else { written };
     bad.number("7. pages written back or refused by zswap, against pswpout", written, risen("pswpout"));
     if !kernel.ways.zswap_refuses && !no_zswap {
-        bad.number("10. slots freed, against calls of zswap_invalidate", kernel.invalidated, total("free"));
+        // Slots that the cgroup refuses are given back; where that comes first, nobody was told of them.
+        let untold = if kernel.ways.charged_first { refused_by_cgroup(vswap) } else { 0 };
+        bad.number(
+            "10. slots freed, against calls of zswap_invalidate",
+            kernel.invalidated,
+            total("free") + untold,
+        );
     }
     // A kprobe in an interrupt that comes inside another kprobe is missed, and kernels before 6.17 do not say so.
     if !scenario.record_args.contains("--rung kprobe") {
@@ -111,6 +117,14 @@ pub(super) fn equalities(scenario: &Scenario, kernel: &Kernel, vswap: &Vswap, ba
             )
         });
     }
+}
+
+/// Slots that were found for folios whose cgroup is at its limit.
+fn refused_by_cgroup(vswap: &Vswap) -> u64 {
+    let folios = vswap.report.pointer("/why/no_slot").and_then(Value::as_array).into_iter().flatten();
+    let refused = folios.filter(|f| f.get("reason").and_then(Value::as_str) == Some("memcg_limit"));
+    let number = |of: &Value, name| of.get(name).and_then(Value::as_u64);
+    refused.filter_map(|f| Some(number(f, "folios")? << number(f, "order")?)).sum()
 }
 
 /// A counter of a hook in the report.
