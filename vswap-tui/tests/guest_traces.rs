@@ -85,6 +85,30 @@ fn linux_6_12_is_what_the_kernel_counted_slots_in_per_cpu_caches_included() {
 }
 
 #[test]
+fn linux_6_18_is_what_the_kernel_counted() {
+    let name = "linux-6.18-1cpu-order0.vswap";
+    let r = json(&["report", "--json"], name);
+    assert_eq!(r["layout"], "swap-table-prepare");
+    let counted =
+        [("zswpout", 3276), ("zswpin", 552), ("swpout_zero", 982), ("swpin_zero", 172), ("pswpout", 0)];
+    for (name, want) in counted {
+        assert_eq!(number(&r, &format!("/totals/{name}")), want, "{name}");
+    }
+    assert_eq!((number(&r, "/lost"), number(&r, "/unconfirmed")), (0, 0));
+    assert_eq!(number(&r, "/losses/contradictions"), 0);
+    // /proc/swaps said 15376 KiB, memory.swap.current 15745024, stored_pages 2565.
+    assert_eq!(
+        (number(&r, "/devices/0/used"), number(&r, "/memcgs/0/charged")),
+        (15376 / 4, 15_745_024 / 4096)
+    );
+    assert_eq!((number(&r, "/backends/zswap"), &r["memcgs"][0]["path"]), (2565, &Value::from("/wl")));
+    let check =
+        Command::cargo_bin("vswap").unwrap().args(["replay", "--check"]).arg(fixture(name)).assert().code(7);
+    let said = String::from_utf8(check.get_output().stderr.clone()).unwrap();
+    assert!(said.contains("swap-table-prepare"), "{said}");
+}
+
+#[test]
 fn virtual_swap_is_what_the_kernel_counted_on_both_devices() {
     let name = "linux-vswap-rfc-v1-2cpu-limit.vswap";
     let r = json(&["report", "--json"], name);
