@@ -86,6 +86,22 @@ fn another_hook_infers_only_where_the_layout_lets_it() {
 }
 
 #[test]
+fn without_zswap_the_kernels_flag_tells_reads_apart() {
+    let none = without(&[Hook::LoadEnter, Hook::LoadExit]);
+    let mut layout = Layout::EMPTY;
+    let states = |layout: &Layout| {
+        let all = low(&none, layout, &Counters::default(), None);
+        ["swap-in of zeroes", "swap-in from device"].map(|name| find(&all, name).clone())
+    };
+    assert_eq!(states(&layout)[0].state, Sight::Blind, "zswap is there, and its hooks are not");
+    layout.set(Field::NoZswap, 1);
+    for (read, by) in states(&layout).iter().zip([["read_enter", "read_exit"], ["read_enter", "read_end"]]) {
+        assert_eq!((read.state, &read.by[..]), (Sight::Inferred, &by.map(str::to_owned)[..]));
+        assert!(read.reason.contains("no zswap to ask"), "{}", read.reason);
+    }
+}
+
+#[test]
 fn without_hooks_totals_remain_and_say_what_they_leave_out() {
     let dir = tempfile::tempdir().unwrap();
     let none = hooks(|_| HookState::Blind);
