@@ -22,9 +22,10 @@ fn number(v: &Value, pointer: &str) -> u64 {
 /// Name, minor version of the format, bytes, CRC-32C of the file, records in it. These files are frozen: they stand for
 /// what is on the disks of users, so a change of the reader that needs a change here is wrong. Newer formats get files
 /// of their own.
-const FROZEN: [(&str, u16, usize, u32, u64); 7] = [
+const FROZEN: [(&str, u16, usize, u32, u64); 8] = [
     ("format-1.1.vswap", 1, 53626, 0xdd636576, 32477),
     ("linux-6.12-1cpu-order0.vswap", 0, 65051, 0xf2e50edd, 28069),
+    ("linux-6.18-1cpu-order0.vswap", 1, 66029, 0x424f51a1, 23282),
     ("linux-7.3-1cpu-mixed.vswap", 0, 222279, 0xfb96c6fb, 81649),
     ("linux-7.3-1cpu-order0.vswap", 0, 66867, 0x32938cde, 28495),
     ("linux-7.3-4cpu-mixed.vswap", 0, 227410, 0x18b103ef, 78826),
