@@ -59,9 +59,24 @@ echo '!hist:keys=common_pid:size=4096' > $written/trigger
 kill -INT $recorder
 wait $recorder
 rc=$?
-[ $rc -eq 0 ] || fail "pressure: the recorder ended with $rc: $(cat $out/record.err)"
 devices_off || fail "pressure: swapoff"
-vswap report $out/trace.vswap > $out/report || fail "pressure: report"
+vswap report $out/trace.vswap > $out/report
+told=$?
+# More threads than copies of an exit are preempted in it at once: what the kernel skips then is told, and counted.
+case $rc in
+    0 | 3) [ $told -eq $rc ] || fail "pressure: record ended with $rc, report with $told" ;;
+    *) fail "pressure: the recorder ended with $rc: $(cat $out/record.err)" ;;
+esac
+# What may be missing of the writeouts: records that their hooks lost.
+missing=$(awk '/^Hooks that lost/ { on = 1 } /^$/ { on = 0 }
+    on && ($1 == "writeout_exit" || $1 == "write") { gsub(",", ""); n += $3 + $4 + $5 + $6 } END { print n + 0 }' $out/report)
+echo "pressure: ended with $rc, $missing writeouts lost"
+# near WHAT KERNEL TOLD LEAST: as `same`, but for what was lost.
+near() {
+    echo "pressure: $1: kernel $2, told $3"
+    [ "$3" -le "$2" ] && [ "$2" -le $(($3 + missing)) ] && [ "$3" -ge "$4" ] ||
+        fail "pressure: $1: the kernel counts $2, told are $3 and $missing lost, wanted at least $4"
+}
 sed -n '/^Why/,$p' $out/report
 
 grown() { echo $(($(sed -n "s/^$1 //p" $out/after/vmstat) - $(sed -n "s/^$1 //p" $out/before/vmstat))); }
@@ -70,8 +85,8 @@ of() { echo $(($(column "$title" "$1" 2) + $(column "$title" "$1" 3) + $(column 
 title='pages swapped out'
 # shellcheck disable=SC2046 # words are wanted
 set -- $(wrote $out/hist)
-same 'swapped out by kswapd' "$1" "$(of kswapd)" 2000
-same 'swapped out by threads out of pages' "$2" "$(of direct)" 500
+near 'swapped out by kswapd' "$1" "$(of kswapd)" 2000
+near 'swapped out by threads out of pages' "$2" "$(of direct)" 500
 for by in memcg proactive pageout unknown; do
     same "swapped out by $by" 0 "$(of $by)" 0
 done
@@ -81,4 +96,4 @@ for by in kswapd direct; do
         fail "pressure: $(of $by) pages went by $by, the kernel looked at $(grown pgscan_$by)"
     echo "pressure: $by: pgscan $(grown pgscan_$by), pgsteal $(grown pgsteal_$by)"
 done
-same 'swapped out in all' $(($(grown pswpout) + $(grown swpout_zero))) $(($(of kswapd) + $(of direct))) 2500
+near 'swapped out in all' $(($(grown pswpout) + $(grown swpout_zero))) $(($(of kswapd) + $(of direct))) 2500
