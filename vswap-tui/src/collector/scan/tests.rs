@@ -289,7 +289,7 @@ fn no_owner_of_a_locked_folio_is_not_yet_an_owner() {
     let mut b = Bed::new();
     let nobody = |b: &mut Bed, at: u64| {
         b.tell(Kind::ScanSlots, 80, 1, |r| {
-            (r.arg, r.flags) = (place::pack(at, 1), flags::MEMCG | flags::CACHED)
+            (r.arg, r.flags) = (place::pack(at, 1), flags::MEMCG | flags::CACHED);
         });
     };
     nobody(&mut b, place::UNKNOWN);
