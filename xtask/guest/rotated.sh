@@ -70,7 +70,11 @@ sampling=$!
 # What is in swap to the end, so that there is something to compare then.
 vswap-workload --cgroup /sys/fs/cgroup/w0 --pages 4000 --seed 9 --steps pageout:all,wait:/tmp/rotated.leave > /dev/null &
 keeper=$!
-for seed in 1 2; do worker $seed & done
+workers=
+for seed in 1 2; do
+    worker $seed &
+    workers="$workers $!"
+done
 # Both swap well before the half is over.
 until_true 120 sh -c "[ \$(sed -n 's/^zswpout //p' /proc/vmstat) -gt 4000 ]" || fail "rotated: the load does not swap"
 sleep $((load_seconds / 2))
@@ -89,7 +93,7 @@ until_true 120 grep -q scanned $out/second.err || fail "rotated: the second reco
 read -r again_at _ < /proc/uptime
 sleep $((load_seconds / 2))
 touch /tmp/rotated.stop
-alone() { [ "$(pgrep vswap-workload)" = "$keeper" ]; }
+alone() { for pid in $workers; do gone "$pid" || return 1; done; }
 until_true 120 alone || fail "rotated: the workers do not end"
 until_true 60 still || fail "rotated: the kernel does not come to rest"
 touch /tmp/rotated.end

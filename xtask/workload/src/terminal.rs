@@ -69,7 +69,8 @@ pub(crate) fn talk(lines: &[Line], command: &[String], out: &mut impl Write) -> 
     });
     let heard = |wanted: &str, seen: &str| match wanted.strip_prefix("wait:") {
         Some(file) => Path::new(file).exists(),
-        None => seen.contains(wanted),
+        // The screen moves over blanks instead of drawing them.
+        None => solid(seen).contains(&solid(wanted)),
     };
     let seen = || text(&screen.lock().unwrap_or_else(PoisonError::into_inner));
     for line in lines {
@@ -121,6 +122,11 @@ fn resize(slave: &File, columns: u16) -> Result<()> {
 fn signal(child: &std::process::Child) -> Result<()> {
     let pid = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw).context("its pid")?;
     rustix::process::kill_process(pid, rustix::process::Signal::WINCH).context("telling of the size")
+}
+
+/// Without blanks and ends of lines.
+fn solid(text: &str) -> String {
+    text.split_whitespace().collect()
 }
 
 /// What was printed, without colours; where the cursor moved, a new line begins.

@@ -114,8 +114,9 @@ impl Tracer {
     /// Works on the scan for a moment; what it tells is taken out of the ring at once. True if there is more to do
     /// without waiting.
     pub(super) fn scan_on(&mut self, records: &mut Vec<Record>, limit: usize) -> bool {
+        self.rescan_if_lost(Instant::now());
+        // Not the time the look for losses takes: a turn without a step would be asked for again at once, for ever.
         let begin = Instant::now();
-        self.rescan_if_lost(begin);
         while records.len() < limit {
             let now = Instant::now();
             if now - begin > TURN {
