@@ -138,9 +138,10 @@ asked=$(($(column 'pages swapped out' proactive 2) + $(column 'pages swapped out
     $(column 'pages swapped out' proactive 4)))
 [ $asked -ge 3000 ] || fail "causes: only $asked pages went because somebody asked"
 # Whoever went was looked at before; kernels before 6.15 do not count that apart. The shrinker's part asks, too.
-looked=$(($(value pgscan_proactive $out/proactive.after) - $(value pgscan_proactive $out/shrinker.before)))
-grep -q '^pgscan_proactive' /proc/vmstat && [ $asked -gt $looked ] &&
-    fail "causes: $asked pages went because somebody asked, the kernel looked at $looked"
+if grep -q '^pgscan_proactive' /proc/vmstat; then
+    looked=$(($(value pgscan_proactive $out/proactive.after) - $(value pgscan_proactive $out/shrinker.before)))
+    [ $asked -le $looked ] || fail "causes: $asked pages went because somebody asked, the kernel looked at $looked"
+fi
 
 refused='refused by zswap'
 same 'refused while off' "$(grown pswpout disabled)" "$(column "$refused" disabled 3)" 300
