@@ -59,6 +59,11 @@ impl Console {
         self.trouble.as_deref()
     }
 
+    /// The trouble is a breakpoint that the kernel did not set, or has taken away already.
+    pub(crate) fn stray_breakpoint(&self) -> bool {
+        self.trouble().is_some_and(|line| line.contains("int3: 0000"))
+    }
+
     /// The last lines.
     pub(crate) fn tail(&self) -> String {
         self.tail.iter().map(|line| format!("    | {line}\n")).collect()
@@ -89,7 +94,17 @@ mod tests {
     fn kernel_trouble_is_kept() {
         let console = console(&["fine", "[ 3.1] BUG: unable to handle page fault", "Kernel panic", "x"]);
         assert_eq!(console.trouble(), Some("[ 3.1] BUG: unable to handle page fault"));
-        assert!(console.tail().contains("| x\n"));
+        assert!(console.tail().contains("| x\n") && !console.stray_breakpoint());
+    }
+
+    #[test]
+    fn a_breakpoint_of_nobody_is_told_apart() {
+        assert!(
+            console(&["[    7.3] Oops: int3: 0000 [#1] PREEMPT SMP NOPTI", "Kernel panic"])
+                .stray_breakpoint()
+        );
+        // Only when it is the first that was wrong.
+        assert!(!console(&["[ 3.1] BUG: kernel NULL pointer", "Oops: int3: 0000 [#2]"]).stray_breakpoint());
     }
 
     #[test]

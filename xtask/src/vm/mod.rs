@@ -168,17 +168,19 @@ pub(crate) fn run(args: &VmArgs) -> Result<u8> {
 /// Boots, runs the script, brings /out back. Returns the script's exit code; a guest that crashed or hung is an error.
 pub(crate) fn boot(guest: &Guest, programs: &Programs, out: &Path) -> Result<u8> {
     let image = initramfs::make(guest, programs)?;
-    let disks = qemu::Disks::create(guest)?;
-    let run = || qemu::start(guest, &image, &disks, None)?.wait();
-    let code = match run() {
-        // Emulation of several CPUs now and then loses a race while a kernel patches its own code at boot. That is
-        // before anything of ours runs, so it says nothing about us; a second time it does about the kernel.
-        Err(err) if err.is::<qemu::NeverStarted>() => {
-            sh::say(format!("{err:#}\nNothing of ours has run yet: once more"));
-            run()?
-        }
-        other => other?,
+    let run = || -> Result<u8> {
+        let disks = qemu::Disks::create(guest)?;
+        let code = qemu::start(guest, &image, &disks, None)?.wait()?;
+        disks.unpack(out)?;
+        Ok(code)
     };
-    disks.unpack(out)?;
-    Ok(code)
+    match run() {
+        Err(err) if err.is::<qemu::EmulatorFault>() => {
+            sh::say(format!(
+                "{err:#}\nThis is how the emulation of several CPUs fails now and then: once more"
+            ));
+            run()
+        }
+        other => other,
+    }
 }
