@@ -242,6 +242,10 @@ scenario() {
         devices_off || fail "$name: swapoff under load"
         # shellcheck disable=SC2086 # words are wanted
         kill $workers
+        # Virtual slots go with them, which is still to be told.
+        # shellcheck disable=SC2086 # words are wanted
+        wait $workers
+        until_true 60 still || fail "$name: the kernel does not come to rest after swapoff"
         wait_for_end "$dir"
         snapshot "$dir/after"
         cat /proc/swaps > "$dir/swaps.end"

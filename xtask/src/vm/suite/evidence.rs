@@ -80,6 +80,8 @@ pub(crate) struct Kernel {
     pub(crate) virtual_left: u64,
     /// zswap's stored_pages; `None` without its debugfs folder.
     pub(crate) stored_pages: Option<u64>,
+    /// The same before the load.
+    pub(crate) stored_before: u64,
     /// `nr_swapcached` at the end.
     pub(crate) swapcached: u64,
     /// Folios that found no slot, all cgroups (`fail` of memory.swap.events).
@@ -159,6 +161,10 @@ impl Kernel {
         let stored = after.join("zswap.stored_pages");
         if stored.is_file() {
             kernel.stored_pages = Some(text(&stored)?.trim().parse().context("stored_pages")?);
+            let earlier = before.join("zswap.stored_pages");
+            if earlier.is_file() {
+                kernel.stored_before = text(&earlier)?.trim().parse().context("stored_pages")?;
+            }
         }
         let used = after.join("vswap.used");
         if used.is_file() {

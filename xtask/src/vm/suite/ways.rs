@@ -27,6 +27,11 @@ pub(crate) struct Ways {
     pub(crate) virtual_swap: bool,
 }
 
+/// Layout of the kernel that keeps entries of a large folio that zswap could not store as a whole, if the folio may not go
+/// to the device either (RFC v1: `zswap_store` does not undo itself, and `swap_writeout` gives up before it prepares the
+/// folio again). The page is in memory alone, and the entry is counted until the slot is written again or freed.
+pub(crate) const KEEPS_PARTIAL_STORES: &str = "virtual-swap-rfc1";
+
 impl Default for Ways {
     fn default() -> Self {
         Self::NEW

@@ -128,7 +128,7 @@ fn refused_by_cgroup(vswap: &Vswap) -> u64 {
 }
 
 /// A counter of a hook in the report.
-fn of_hook(vswap: &Vswap, hook: &str, what: &str) -> u64 {
+pub(super) fn of_hook(vswap: &Vswap, hook: &str, what: &str) -> u64 {
     let hooks = vswap.report.pointer("/hooks").and_then(Value::as_array);
     let found = hooks.into_iter().flatten().find(|h| h.get("hook").and_then(Value::as_str) == Some(hook));
     found.and_then(|h| h.get(what)).and_then(Value::as_u64).unwrap_or(0)

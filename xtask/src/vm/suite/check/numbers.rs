@@ -1,9 +1,11 @@
 //! Sums, against the counters that the kernel keeps.
 
+use super::equalities::of_hook;
 use super::virtual_swap::{charged, uses};
 use super::{Checks, some};
 use crate::vm::suite::evidence::{Kernel, Slot, Vswap};
-use crate::vm::suite::scenario::{Scenario, Special};
+use crate::vm::suite::scenario::{Backing, Scenario, Special};
+use crate::vm::suite::ways::KEEPS_PARTIAL_STORES;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Counters that `totals` of the report and vmstat have under the same name.
@@ -12,6 +14,14 @@ const TOTALS: [&str; 7] = ["zswpout", "zswpin", "zswpwb", "pswpout", "pswpin", "
 pub(super) fn numbers(scenario: &Scenario, kernel: &Kernel, vswap: &Vswap, bad: &mut Checks) {
     let in_zswap = vswap.slots.iter().filter(|s| s.backend == "zswap").count() as u64;
     match kernel.stored_pages {
+        Some(stored) if keeps_partial_stores(scenario, vswap) => {
+            let entries = of_hook(vswap, "store_page", "runs") + kernel.stored_before;
+            let left = entries.checked_sub(of_hook(vswap, "zswap_free", "runs"));
+            bad.number("entries made and there before, less those freed, against stored_pages", left, stored);
+            bad.that(in_zswap <= stored, || {
+                format!("{in_zswap} slots are in zswap, its stored_pages is {stored}")
+            });
+        }
         Some(stored) => bad.that(in_zswap == stored, || {
             format!("{in_zswap} slots are in zswap, its stored_pages is {stored}")
         }),
@@ -54,6 +64,12 @@ pub(super) fn numbers(scenario: &Scenario, kernel: &Kernel, vswap: &Vswap, bad: 
     let known = |path: &str| kernel.swap_current.contains_key(path) || removed.contains(&path);
     let strangers: BTreeSet<&&str> = by_memcg.keys().filter(|path| !known(path)).collect();
     bad.that(strangers.is_empty(), || format!("slots of cgroups that charge no swap: {strangers:?}"));
+}
+
+/// See [`KEEPS_PARTIAL_STORES`].
+fn keeps_partial_stores(scenario: &Scenario, vswap: &Vswap) -> bool {
+    let layout = vswap.report.pointer("/layout").and_then(serde_json::Value::as_str);
+    scenario.large && scenario.backing == Backing::Memory && layout == Some(KEEPS_PARTIAL_STORES)
 }
 
 /// What the tables said at the start was read, and at the end they say what the slot map says.

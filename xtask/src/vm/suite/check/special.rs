@@ -76,8 +76,11 @@ fn bad_slots(kernel: &Kernel, vswap: &Vswap, range: std::ops::RangeInclusive<u64
 fn orders(kernel: &Kernel, vswap: &Vswap, bad: &mut Checks) {
     for order in 2..=9u8 {
         let pages = 1u64 << order;
+        // What earlier loads left is in no page of this one.
+        let ours = |s: &&Slot| kernel.virtual_left == 0 || kernel.truth.contains_key(&(s.dev, s.off));
         let count = |backend: &str| {
-            vswap.slots.iter().filter(|s| s.order == order && s.backend == backend).count() as u64
+            let slots = vswap.slots.iter().filter(ours);
+            slots.filter(|s| s.order == order && s.backend == backend).count() as u64
         };
         let by_size = kernel.by_size.get(&(pages * 4)).copied().unwrap_or_default();
         let (zswap, phys) = (count("zswap"), count("phys"));
