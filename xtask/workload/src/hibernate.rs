@@ -9,6 +9,8 @@ use std::os::linux::fs::MetadataExt;
 use std::path::Path;
 
 const SNAPSHOT: &str = "/dev/snapshot";
+/// Counters of virtual swap, on kernels that have it.
+const VIRTUAL: &str = "/sys/kernel/debug/vswap";
 /// `_IO('3', 9)`, `_IOW('3', 13, struct resume_swap_area)` and `_IOR('3', 20, __kernel_loff_t)`.
 const SNAPSHOT_FREE_SWAP_PAGES: libc::Ioctl = 0x3309;
 const SNAPSHOT_SET_SWAP_AREA: libc::Ioctl = 1 << 30 | 12 << 16 | 0x330d;
@@ -37,6 +39,8 @@ impl Image {
         let swaps = fs::read_to_string("/proc/swaps").context("/proc/swaps")?;
         let dev =
             number(&swaps, device).with_context(|| format!("{} is no swap device", device.display()))?;
+        // The virtual device is there before all others and has no line.
+        let dev = dev + u8::from(Path::new(VIRTUAL).is_dir());
         let meta = fs::metadata(device).with_context(|| device.display().to_string())?;
         let snapshot = File::open(SNAPSHOT).context(SNAPSHOT)?;
         let (major, minor) = (libc::major(meta.st_rdev()), libc::minor(meta.st_rdev()));

@@ -181,7 +181,9 @@ impl Kernel {
 
     /// Slots in use: the virtual ones, or those of all devices.
     pub(crate) fn slots_used(&self) -> u64 {
-        self.virtual_used.unwrap_or_else(|| self.used.iter().map(|(_, pages)| pages).sum())
+        // An image has slots of the device itself.
+        let virtual_used = self.virtual_used.map(|used| used + self.image());
+        virtual_used.unwrap_or_else(|| self.used.iter().map(|(_, pages)| pages).sum())
     }
 
     /// Devices by the number they have in swap entries, in the order of /proc/swaps: the suite uses no other. The virtual
