@@ -145,6 +145,28 @@ fn virtual_swap_is_what_the_kernel_counted_on_both_devices() {
 }
 
 #[test]
+fn the_second_posting_of_virtual_swap_is_known_by_a_scan_slot_by_slot() {
+    let name = "linux-vswap-rfc-v2-1cpu-late.vswap";
+    let r = json(&["report", "--json"], name);
+    assert_eq!(r["layout"], "virtual-swap-rfc2");
+    assert_eq!(
+        (number(&r, "/lost"), number(&r, "/unconfirmed"), number(&r, "/losses/contradictions")),
+        (0, 0, 0)
+    );
+    assert_eq!(number(&r, "/scan/slots"), 7680);
+    assert_eq!((number(&r, "/verify/checked"), number(&r, "/verify/differing")), (3884, 0));
+    // The kernel's `used` of virtual slots, /proc/swaps (12028 KiB), memory.swap.current (12316672).
+    assert_eq!(number(&r, "/devices/0/used"), 3884);
+    assert_eq!((number(&r, "/devices/1/used"), number(&r, "/devices/1/backing")), (3007, 3007));
+    assert_eq!(number(&r, "/memcgs/0/charged"), 3007);
+    // The model's virtual layer begins empty.
+    let check =
+        Command::cargo_bin("vswap").unwrap().args(["replay", "--check"]).arg(fixture(name)).assert().code(7);
+    let said = String::from_utf8(check.get_output().stderr.clone()).unwrap();
+    assert!(said.contains("no slot was in use when it began"), "{said}");
+}
+
+#[test]
 fn the_model_picks_every_slot_of_real_kernels() {
     for (name, allocations) in [
         ("linux-7.3-1cpu-order0.vswap", 4096),

@@ -111,8 +111,12 @@ recording() { grep -q 'recording to' "$1/record.err" || ! kill -0 "$recorder" 2>
 scanned() { grep -q 'scanned' "$1/record.err"; }
 # attached FILE: `vswap live` without a screen has said there that it watches, or is gone.
 attached() { grep -q 'watching this host' "$1" || gone "$recorder"; }
-# certain DIR: records were lost, and the tables were read again after the last of them.
-certain() { [ "$(grep -o 'records were lost\|scanned' "$1/record.err" | tail -n 1)" = scanned ]; }
+# certain DIR: records were lost, and the tables were read again after the last of them. Where slots were in use at the
+# start, they were read then as well.
+certain() {
+    grep -q 'records were lost' "$1/record.err" &&
+        [ "$(grep -o 'records were lost\|scanned' "$1/record.err" | tail -n 1)" = scanned ]
+}
 gone() { ! kill -0 "$1" 2> /dev/null; }
 # all_marked FILE COUNT: every worker has made its mark, or one has died.
 all_marked() {
