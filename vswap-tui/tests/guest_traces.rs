@@ -22,7 +22,7 @@ fn number(v: &Value, pointer: &str) -> u64 {
 /// Name, minor version of the format, bytes, CRC-32C of the file, records in it. These files are frozen: they stand for
 /// what is on the disks of users, so a change of the reader that needs a change here is wrong. Newer formats get files
 /// of their own.
-const FROZEN: [(&str, u16, usize, u32, u64); 8] = [
+const FROZEN: [(&str, u16, usize, u32, u64); 9] = [
     ("format-1.1.vswap", 1, 53626, 0xdd636576, 32477),
     ("linux-6.12-1cpu-order0.vswap", 0, 65051, 0xf2e50edd, 28069),
     ("linux-6.18-1cpu-order0.vswap", 1, 66029, 0x424f51a1, 23282),
@@ -31,6 +31,7 @@ const FROZEN: [(&str, u16, usize, u32, u64); 8] = [
     ("linux-7.3-4cpu-mixed.vswap", 0, 227410, 0x18b103ef, 78826),
     ("linux-7.3-4cpu-thp.vswap", 0, 49582, 0x0a69a5ec, 32477),
     ("linux-vswap-rfc-v1-2cpu-limit.vswap", 1, 80860, 0xb391cc21, 26966),
+    ("linux-vswap-rfc-v2-1cpu-late.vswap", 1, 39442, 0xd2486d99, 9160),
 ];
 
 #[test]
