@@ -7,6 +7,7 @@ use aya_ebpf::bindings::{BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEU
 use aya_ebpf::helpers::{bpf_get_smp_processor_id, bpf_ktime_get_ns};
 use core::intrinsics::{AtomicOrdering, atomic_xadd};
 use vswap_common::counter::CpuState;
+use vswap_common::hook::HOOKS;
 use vswap_common::{Hook, HookCounts, Kind, Record};
 
 /// What a hook says; the rest of the record is stamped here.
@@ -56,12 +57,10 @@ pub fn emit(hook: Hook, draft: &Draft) {
 /// Puts the record into the ring if there is room.
 #[inline(always)]
 pub fn put(hook: Hook, draft: &Draft) -> bool {
-    let (Some(cpu), Some(counts)) = (CPUS.get_ptr_mut(0), COUNTS.get_ptr_mut(hook as u32)) else {
-        return false;
-    };
+    let (Some(cpu), Some(counts)) = (CPUS.get_ptr_mut(0), counts(hook)) else { return false };
     let Some(mut entry) = RING.reserve::<Record>(0) else { return false };
-    // SAFETY: both point to this CPU's elements of per-CPU arrays; the adds are atomic because an interrupt on this
-    // CPU may run another hook in between.
+    // SAFETY: both point to this CPU's elements; the adds are atomic because an interrupt on this CPU may run another
+    // hook in between.
     let (seq, lost) = unsafe { (bump(&raw mut (*cpu).seq), read_lost(cpu)) };
     entry.write(Record {
         ts: now(),
@@ -72,8 +71,7 @@ pub fn put(hook: Hook, draft: &Draft) -> bool {
         tid: tid(),
         nr: draft.nr,
         memcg: draft.memcg,
-        // SAFETY: the helper takes nothing.
-        cpu: unsafe { bpf_get_smp_processor_id() } as u16,
+        cpu: this_cpu() as u16,
         lost: lost as u16,
         flags: draft.flags,
         kind: draft.kind as u8,
@@ -83,6 +81,18 @@ pub fn put(hook: Hook, draft: &Draft) -> bool {
     // SAFETY: as above.
     unsafe { bump(&raw mut (*counts).emitted) };
     true
+}
+
+#[inline(always)]
+fn this_cpu() -> u32 {
+    // SAFETY: the helper takes nothing.
+    unsafe { bpf_get_smp_processor_id() }
+}
+
+/// This CPU's counters of the hook.
+#[inline(always)]
+fn counts(hook: Hook) -> Option<*mut HookCounts> {
+    COUNTS.get_ptr_mut(this_cpu() * HOOKS as u32 + hook as u32)
 }
 
 /// Bytes in the ring at which the reader is woken; set by user space to a part of the ring.
@@ -121,7 +131,7 @@ pub fn skipped(hook: Hook) {
 
 #[inline(always)]
 fn missing(hook: Hook, which: impl Fn(&mut HookCounts) -> *mut u64) {
-    let (Some(cpu), Some(counts)) = (CPUS.get_ptr_mut(0), COUNTS.get_ptr_mut(hook as u32)) else { return };
+    let (Some(cpu), Some(counts)) = (CPUS.get_ptr_mut(0), counts(hook)) else { return };
     // SAFETY: as in `put`.
     unsafe {
         bump(which(&mut *counts));

@@ -5,6 +5,7 @@ use crate::hooks::scan::Chunk;
 use crate::hooks::tally::Bracket;
 use crate::scratch::Task;
 use crate::why::Refusals;
+use aya_ebpf::bindings::BPF_F_MMAPABLE;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf};
 use vswap_common::HookCounts;
@@ -20,9 +21,11 @@ pub static RING: RingBuf = RingBuf::with_byte_size(16 << 20, 0);
 #[map]
 pub static CALLS: LruHashMap<u64, [u64; KEPT]> = LruHashMap::with_max_entries(16384, 0);
 
-/// Counters by hook number.
+/// Counters by CPU, and on each by hook number; user space makes it large enough for all possible CPUs. Not a per-CPU
+/// array: those cannot be mapped, and a system call that reads a map keeps the kernel from running kprobe programs on
+/// its CPU, for a whole time slice if the reader is preempted in it.
 #[map]
-pub static COUNTS: PerCpuArray<HookCounts> = PerCpuArray::with_max_entries(HOOKS as u32, 0);
+pub static COUNTS: Array<HookCounts> = Array::with_max_entries(HOOKS as u32, BPF_F_MMAPABLE);
 
 /// Running numbers of each CPU, one element.
 #[map]

@@ -1,21 +1,38 @@
 //! Counters of the programs: records emitted, lost, faulted, and calls that the kernel did not hand to them.
 
-use super::fdinfo;
+use super::{fdinfo, mapped};
 use crate::kernel::hooks::{lonely_twin, twin_name};
 use crate::meta::HookTotals;
-use anyhow::Context;
+use anyhow::{Context, bail};
 use aya::Ebpf;
-use aya::maps::{MapData, PerCpuArray};
+use aya::maps::Map;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::sync::atomic::{AtomicU64, Ordering};
 use vswap_common::hook::HOOKS;
 use vswap_common::{Hook, HookCounts};
 
 /// Words of [`HookCounts`]: the map's value as plain integers.
 const WORDS: usize = size_of::<HookCounts>() / 8;
 
+/// Where the kernel tells which numbers its CPUs may have.
+const POSSIBLE: &str = "/sys/devices/system/cpu/possible";
+
+/// Elements that the map needs: all hooks for each number that a CPU may have.
+pub(super) fn elements() -> anyhow::Result<u32> {
+    let text = std::fs::read_to_string(POSSIBLE).context(POSSIBLE)?;
+    let last = last_cpu(&text).with_context(|| format!("{POSSIBLE}: cannot read '{}'", text.trim()))?;
+    Ok((last + 1) * HOOKS as u32)
+}
+
+/// The highest number of a list as `0-3,8-11`, where numbers may be left out.
+fn last_cpu(list: &str) -> Option<u32> {
+    list.trim().rsplit([',', '-']).next()?.parse().ok().filter(|last| *last < 1 << 16)
+}
+
 /// The counter map and where to read what the kernel skipped.
 pub(super) struct Counters {
-    counts: PerCpuArray<MapData, [u64; WORDS]>,
+    /// [`HookCounts`] by CPU and hook, as words.
+    counts: &'static [AtomicU64],
     /// Descriptors of the links that tell what their kprobe missed, by hook.
     links: [Vec<RawFd>; HOOKS],
     /// What the links said last; they are gone when the books are closed.
@@ -27,7 +44,10 @@ impl Counters {
     pub(super) fn open(ebpf: &mut Ebpf) -> anyhow::Result<Self> {
         let map =
             ebpf.take_map("COUNTS").context("the eBPF object has no counters: built from another version")?;
-        let counts = PerCpuArray::try_from(map).context("open the counters")?;
+        let Map::Array(map) = map else {
+            bail!("the counters are no array: the eBPF object is of another version")
+        };
+        let counts = mapped::words(&map)?;
         let counting = fdinfo::counting_links();
         let mut links = [const { Vec::new() }; HOOKS];
         for hook in Hook::ALL {
@@ -39,23 +59,19 @@ impl Counters {
     }
 
     /// Totals by hook over all CPUs, in the order of [`Hook`]. A hook that never attached has zeroes.
-    ///
-    /// Not for every second: while a system call reads a map, the kernel skips kprobe programs on that CPU, so looking
-    /// would itself lose records.
-    ///
-    /// # Errors
-    /// If the kernel does not hand out the counters: losses would go unseen.
-    pub(super) fn totals(&self, ebpf: &Ebpf) -> anyhow::Result<Vec<HookTotals>> {
+    pub(super) fn totals(&self, ebpf: &Ebpf) -> Vec<HookTotals> {
         Hook::ALL.iter().map(|hook| self.totals_of(ebpf, *hook)).collect()
     }
 
-    fn totals_of(&self, ebpf: &Ebpf, hook: Hook) -> anyhow::Result<HookTotals> {
+    fn totals_of(&self, ebpf: &Ebpf, hook: Hook) -> HookTotals {
         let mut sum = HookCounts::default();
-        let values = self.counts.get(&(hook as u32), 0).context("read the counters of the hooks")?;
-        for [emitted, lost, fault, map_full, skipped] in values.iter().copied() {
+        for of_cpu in self.counts.chunks_exact(HOOKS * WORDS) {
+            let words = &of_cpu[hook as usize * WORDS..][..WORDS];
+            let [emitted, lost, fault, map_full, skipped] =
+                std::array::from_fn(|i| words[i].load(Ordering::Relaxed));
             sum.add(&HookCounts { emitted, lost, fault, map_full, skipped });
         }
-        Ok(HookTotals {
+        HookTotals {
             hook: hook.program().to_owned(),
             emitted: sum.emitted,
             lost: sum.lost,
@@ -67,10 +83,10 @@ impl Counters {
                 .flatten()
                 .filter_map(|name| number(ebpf, name, "run_cnt"))
                 .sum(),
-        })
+        }
     }
 
-    /// Calls of all hooks that the kernel skipped and nothing else tells. Reads no map.
+    /// Calls of all hooks that the kernel skipped and nothing else tells.
     pub(super) fn unseen(&self, ebpf: &Ebpf) -> u64 {
         Hook::ALL.iter().map(|hook| self.unseen_by(ebpf, *hook)).sum()
     }
@@ -109,4 +125,18 @@ fn single(hook: Hook) -> impl Iterator<Item = &'static str> {
 /// What fdinfo says about a program; `None` if it is not loaded.
 fn number(ebpf: &Ebpf, program: &str, name: &str) -> Option<u64> {
     fdinfo::number(ebpf.program(program)?.fd().ok()?.as_fd().as_raw_fd(), name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cpu_numbers_may_have_holes() {
+        assert_eq!(last_cpu("0\n"), Some(0));
+        assert_eq!(last_cpu("0-3\n"), Some(3));
+        assert_eq!(last_cpu("0-3,8-11"), Some(11));
+        assert_eq!(last_cpu("0,2"), Some(2));
+        assert_eq!((last_cpu(""), last_cpu("0-x"), last_cpu("0-4294967295")), (None, None, None));
+    }
 }

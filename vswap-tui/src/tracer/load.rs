@@ -1,6 +1,6 @@
 //! Loads the eBPF object with this kernel's layout and attaches hook by hook; each may fail alone.
 
-use super::counts::Counters;
+use super::counts::{self, Counters};
 use super::explain::Explain;
 use super::gap::GapTracker;
 use super::news::News;
@@ -251,6 +251,7 @@ fn attach(plan: &Plan, facts: &Facts, ring_bytes: u32, options: Options) -> anyh
     let wake = u64::from(ring_bytes) / 4;
     let level: u8 = if options.debug { 5 } else { 0 };
     let follow = u8::from(!options.slots_only);
+    let elements = counts::elements()?;
     let mut loader = EbpfLoader::new();
     loader
         .override_global("LAYOUT", plan.layout.values.as_slice(), true)
@@ -259,6 +260,7 @@ fn attach(plan: &Plan, facts: &Facts, ring_bytes: u32, options: Options) -> anyh
         .override_global("AYA_LOG_LEVEL", &level, false)
         .override_global("FOLLOW_ALLOCATOR", &follow, true)
         .map_max_entries("RING", ring_bytes)
+        .map_max_entries("COUNTS", elements)
         // Maps of the rung below.
         .map_max_entries("CGROUP_SUMS", 1)
         .map_max_entries("BRACKETS", UNUSED_LRU)

@@ -10,6 +10,7 @@ mod explain;
 mod fdinfo;
 mod gap;
 mod load;
+mod mapped;
 mod news;
 mod privilege;
 mod ring;

@@ -101,7 +101,7 @@ impl Tracer {
             let lost = self.lost();
             if lost != out.lost_then {
                 out.lost_then = lost;
-                hooks = self.counters.totals(&self.ebpf)?;
+                hooks = self.counters.totals(&self.ebpf);
             }
         }
         let devices = self.news.devices();
@@ -121,11 +121,8 @@ impl Tracer {
         self.gaps.settle(elsewhere);
     }
 
-    /// The hooks' counters now. Costs records on kernels with kprobes (see `Counters::totals`): for rare occasions.
-    ///
-    /// # Errors
-    /// If the kernel does not hand them out.
-    pub fn totals(&self) -> anyhow::Result<Vec<HookTotals>> {
+    /// The hooks' counters now.
+    pub fn totals(&self) -> Vec<HookTotals> {
         self.counters.totals(&self.ebpf)
     }
 
@@ -163,7 +160,7 @@ impl Tracer {
             }
             each(&out)?;
         }
-        let hooks = self.counters.totals(&self.ebpf)?;
+        let hooks = self.counters.totals(&self.ebpf);
         let clock = clock_pair();
         let lost: u64 = hooks.iter().map(HookTotals::missing).sum();
         out.records.extend(self.gaps.rest(lost, clock.monotonic_ns));
