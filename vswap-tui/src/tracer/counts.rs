@@ -86,7 +86,15 @@ impl Counters {
         }
     }
 
-    /// Calls of all hooks that the kernel skipped and nothing else tells.
+    /// Records of all hooks that the programs gave up, those included that no later record has told of yet. Reads
+    /// memory, nothing else.
+    pub(super) fn given_up(&self) -> u64 {
+        // The first word is what was emitted.
+        let gone = self.counts.chunks_exact(WORDS).flat_map(|words| &words[1..]);
+        gone.map(|n| n.load(Ordering::Relaxed)).sum()
+    }
+
+    /// Calls of all hooks that the kernel skipped and no program knows of. Reads a file for each program.
     pub(super) fn unseen(&self, ebpf: &Ebpf) -> u64 {
         Hook::ALL.iter().map(|hook| self.unseen_by(ebpf, *hook)).sum()
     }

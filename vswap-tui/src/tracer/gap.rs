@@ -83,11 +83,6 @@ impl GapTracker {
         (count > 0).then(|| gap(ts, cpu, u64::from(count)))
     }
 
-    /// Records told as lost so far.
-    pub(super) const fn told(&self) -> u64 {
-        self.told
-    }
-
     /// So many losses in all, without a place in sequence, stand in the counters of files that are closed.
     pub(super) const fn settle(&mut self, elsewhere: u64) {
         self.elsewhere = elsewhere;
@@ -163,7 +158,7 @@ mod tests {
             let gap = g.before(&rec(0, lost + 1, lost as u16));
             assert_eq!(gap.map(|r| r.arg), Some(u64::from(lost)));
             assert_eq!(g.before(&rec(0, lost + 2, lost as u16)), None);
-            assert_eq!(g.told(), u64::from(lost));
+            assert_eq!(g.told, u64::from(lost));
         }
     }
 
@@ -180,7 +175,7 @@ mod tests {
         assert_eq!(g.by_counter(2, 70_005, 7).map(|r| r.arg), Some(2));
         assert_eq!(g.before(&rec(2, 70_010, 70_007u32 as u16)).map(|r| r.arg), Some(2));
         assert_eq!(g.by_counter(2, 70_001, 8), None, "asked before that record came");
-        assert_eq!((g.told(), g.rest(70_007, 9)), (70_007, None));
+        assert_eq!((g.told, g.rest(70_007, 9)), (70_007, None));
         assert_eq!(g.by_counter(0, 4, 9).map(|r| r.arg), Some(4), "a CPU that told nothing");
         assert_eq!(g.before(&rec(0, 4, 4)), None);
     }

@@ -111,9 +111,9 @@ impl Tracer {
         Ok(())
     }
 
-    /// Records lost so far, as far as known without reading the counters.
+    /// Records lost so far, also those that no later record of their CPU has told of.
     pub fn lost(&self) -> u64 {
-        self.gaps.told() + self.counters.unseen(&self.ebpf)
+        self.counters.given_up() + self.counters.unseen(&self.ebpf)
     }
 
     /// A file of the recording was closed: so many losses in all stand in the counters of such files without a gap.
