@@ -15,6 +15,7 @@ pub use tables::{ScanView, VerifyView};
 
 use crate::meta::{CgroupUse, Header, HookTotals};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use vswap_common::why::WRITEBACKS;
 
@@ -187,6 +188,8 @@ pub struct Snapshot {
     pub devices: Vec<DeviceView>,
     /// Cgroups, most slots first.
     pub memcgs: Vec<MemcgView>,
+    /// Path of every cgroup that was ever told, with slots or without.
+    pub paths: Arc<BTreeMap<u16, Arc<str>>>,
     /// Page counts.
     pub totals: Totals,
     /// Latencies by kind, indexed by [`LatencyKind`].
@@ -217,6 +220,11 @@ impl Snapshot {
     /// Slots in use.
     pub fn used(&self) -> u64 {
         self.mix.iter().sum()
+    }
+
+    /// Path of a cgroup, by which people know it; `None` where nobody told it.
+    pub fn path(&self, memcg: u16) -> Option<&str> {
+        self.paths.get(&memcg).map(|path| &**path)
     }
 
     /// Every slot in use is known to be: nothing was in use at the start, or a scan found what was.

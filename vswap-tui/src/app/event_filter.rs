@@ -3,18 +3,19 @@
 //! `free write` kinds (or parts of their names, any of them), `0:4711` a slot, `dev0`, `cpu3`, `tid99`, `#21` or `/web`
 //! an owner.
 
-use crate::snapshot::MemcgView;
 use crate::snapshot::watch::EventFilter;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use vswap_common::Kind;
 
 /// Owners one path may stand for.
 const OWNERS: usize = 256;
 
-/// Parses a filter; paths are looked up among `memcgs`.
+/// Parses a filter; `paths` has those of all cgroups by id.
 ///
 /// # Errors
 /// The word that means nothing, in words.
-pub fn parse(text: &str, memcgs: &[MemcgView]) -> Result<EventFilter, String> {
+pub fn parse(text: &str, paths: &BTreeMap<u16, Arc<str>>) -> Result<EventFilter, String> {
     let mut filter = EventFilter::default();
     let mut owners: Option<Vec<u16>> = None;
     for word in text.split_whitespace() {
@@ -33,12 +34,12 @@ pub fn parse(text: &str, memcgs: &[MemcgView]) -> Result<EventFilter, String> {
                 .get_or_insert_default()
                 .push(u16::try_from(id).map_err(|_| format!("'{word}': no such id"))?);
         } else if word.contains('/') {
-            let ids = memcgs.iter().filter(|m| m.path.contains(word)).map(|m| m.id);
+            let ids = paths.iter().filter(|(_, path)| path.contains(word)).map(|(id, _)| *id);
             let owners = owners.get_or_insert_default();
             let before = owners.len();
             owners.extend(ids.take(OWNERS));
             if owners.len() == before {
-                return Err(format!("no cgroup with slots has '{word}' in its path"));
+                return Err(format!("no cgroup has '{word}' in its path"));
             }
         } else {
             let kinds = Kind::ALL.into_iter().filter(|k| k.name().contains(word));
@@ -69,15 +70,15 @@ mod tests {
 
     #[test]
     fn words_become_conditions() {
-        let memcgs = [MemcgView { id: 21, path: "/web/a".into(), ..MemcgView::default() }];
-        let f = parse("free write_end 1:77 cpu3 tid99 /web #4", &memcgs).unwrap();
+        let paths = BTreeMap::from([(21, Arc::from("/web/a"))]);
+        let f = parse("free write_end 1:77 cpu3 tid99 /web #4", &paths).unwrap();
         assert_eq!((f.dev, f.off, f.cpu, f.tid), (Some(1), Some(77), Some(3), Some(99)));
         assert_eq!(&*f.memcgs, [21, 4]);
         let bits = |kinds: &[Kind]| kinds.iter().map(|k| 1u64 << *k as u8).sum::<u64>();
         assert_eq!(f.kinds, bits(&[Kind::Free, Kind::ZswapFree, Kind::WriteEnd]));
-        assert_eq!(parse("  ", &memcgs), Ok(EventFilter::default()));
+        assert_eq!(parse("  ", &paths), Ok(EventFilter::default()));
         assert_eq!(
-            parse("5 dev2", &memcgs).unwrap(),
+            parse("5 dev2", &paths).unwrap(),
             EventFilter { dev: Some(2), off: Some(5), ..EventFilter::default() }
         );
     }
@@ -85,7 +86,7 @@ mod tests {
     #[test]
     fn what_means_nothing_is_named() {
         for wrong in ["nonsense", "/nobody", "dev900", "cpu99999", "#70000", "1:x"] {
-            assert!(parse(wrong, &[]).unwrap_err().contains(wrong), "{wrong}");
+            assert!(parse(wrong, &BTreeMap::new()).unwrap_err().contains(wrong), "{wrong}");
         }
     }
 }

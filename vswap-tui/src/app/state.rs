@@ -8,6 +8,7 @@ use crate::app::layout;
 use crate::app::prompt::Prompt;
 use crate::app::summary::Summary;
 use crate::app::views::{ClusterState, FlowState, MappingState};
+use crate::kernel::counters::Counters;
 use crate::kernel::ladder::Transition;
 use crate::snapshot::closeup::Closeup;
 use crate::snapshot::watch::Watch;
@@ -134,6 +135,8 @@ pub struct App {
     pub flow: FlowState,
     /// What the hooks of the shown events tell of each transition of a slot.
     pub transitions: Vec<Transition>,
+    /// What the kernel of this host counts anyway, if the events are its own: a fall-back for transitions without hooks.
+    pub counters: Counters,
     /// What is being typed.
     pub prompt: Option<Prompt>,
     /// Answer to the last command, until the next key.
@@ -168,6 +171,7 @@ impl App {
             cgroup_rows: Vec::new(),
             flow: FlowState::default(),
             transitions: Vec::new(),
+            counters: Counters::default(),
             prompt: None,
             notice: None,
             baseline: Baseline::default(),

@@ -41,7 +41,7 @@ pub(super) fn set_filter(app: &mut App, text: &str) -> Result<(), String> {
             (app.cgroups.cursor, app.cgroups.top) = (0, 0);
         }
         View::Flow => {
-            let filter = event_filter::parse(text, &app.frame.snapshot.memcgs)?;
+            let filter = event_filter::parse(text, &app.frame.snapshot.paths)?;
             app.flow = crate::app::views::FlowState { text: text.to_owned(), filter, up: 0 };
         }
         _ => return Err("a filter is for the cgroups (4) and the flow (6)".into()),

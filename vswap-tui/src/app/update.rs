@@ -137,7 +137,7 @@ pub(super) fn show(app: &mut App, frame: Frame) {
     app.baseline.note(&frame);
     // A recording has one header, shared by all its frames.
     if !Arc::ptr_eq(&frame.snapshot.header, &app.frame.snapshot.header) {
-        app.transitions = recorded::transitions(&frame.snapshot.header);
+        app.transitions = recorded::transitions(&frame.snapshot.header, &app.counters);
     }
     app.frame = frame;
     app.summary = Summary::new(&app.frame, app.device_clusters());

@@ -4,6 +4,7 @@ use crate::memory::Claim;
 use crate::meta::{CgroupInfo, CgroupUse};
 use crate::snapshot::{MemcgView, Mix};
 use crate::trace::keyframe::KeyMemcg;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use vswap_common::why::WRITEBACKS;
 
@@ -56,6 +57,8 @@ pub(super) struct Memcgs {
     rows: Vec<Row>,
     /// What the paths take.
     names: Claim,
+    /// The paths that the last snapshot got, while still true.
+    shared: Option<Arc<BTreeMap<u16, Arc<str>>>>,
 }
 
 impl Memcgs {
@@ -66,6 +69,14 @@ impl Memcgs {
         // Without memory for its name an owner is shown by its number.
         let named = self.names.grow(info.path.len() as u64);
         self.row_mut(info.id).path = named.then(|| Arc::from(info.path.as_str()));
+        self.shared = None;
+    }
+
+    /// All paths by id; made anew only after a name came.
+    pub(super) fn paths(&mut self) -> Arc<BTreeMap<u16, Arc<str>>> {
+        let rows = &self.rows;
+        let told = || (0u16..=u16::MAX).zip(rows).filter_map(|(id, row)| Some((id, Arc::clone(row.path.as_ref()?))));
+        Arc::clone(self.shared.get_or_insert_with(|| Arc::new(told().collect())))
     }
 
     /// The row of an id, made when it is the first we hear of it.
@@ -229,6 +240,13 @@ mod tests {
         m.name(&info(7, "/old"));
         m.name(&info(7, "/new"));
         assert_eq!((m.path(7), m.path(8), m.path(60_000)), (Some("/new"), None, None));
+        let told = m.paths();
+        assert!(Arc::ptr_eq(&told, &m.paths()), "nothing new: not made anew");
+        m.name(&info(9, "/other"));
+        assert_eq!(m.paths().iter().map(|(id, path)| (*id, &**path)).collect::<Vec<_>>(), [
+            (7, "/new"),
+            (9, "/other")
+        ]);
     }
 
     #[test]

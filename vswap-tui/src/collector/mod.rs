@@ -198,6 +198,7 @@ impl Collector {
             zswap_bytes: self.map.sums.zswap_bytes,
             devices: self.map.device_views(),
             memcgs: self.memcgs.clone(),
+            paths: self.map.sums.memcgs.paths(),
             totals: self.totals,
             latency: self.latencies.percentiles(),
             latencies: self.latencies.detail(),

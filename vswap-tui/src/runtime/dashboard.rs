@@ -5,6 +5,7 @@ use crate::app::message::Control;
 use crate::app::{App, Effect, Frame, Message, Origin, Playback, keymap, update};
 use crate::check::Beside;
 use crate::config::Config;
+use crate::kernel::counters::Counters;
 use crate::runtime::Outcome;
 use crate::runtime::keyboard::{Keyboard, Ready};
 use crate::runtime::mailbox::Mailbox;
@@ -18,6 +19,7 @@ use crate::ui;
 use crate::ui::theme::Theme;
 use anyhow::{Context, anyhow};
 use crossterm::event::{self, Event, MouseButton, MouseEvent, MouseEventKind};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
@@ -77,6 +79,9 @@ pub fn run(
     let deadline = options.duration.and_then(|d| Instant::now().checked_add(d));
     let mut app = App::new(options.origin, options.interval, options.timeline, screen.size()?);
     options.config.begin(&mut app)?;
+    if options.origin == Origin::Live {
+        app.counters = Counters::read(Path::new("/"));
+    }
     // The keys of a replay hold from the start, not from the first frame on.
     app.frame.playback = pace.map(|p| Playback { paused: p.paused(), speed: p.speed(), seeking: false });
     let looped =

@@ -49,10 +49,9 @@ pub(super) fn draw(pen: &mut Pen<'_>, y: u16, theme: Theme, app: &App, e: &Event
         text.push_str(&format!("{comma}{link} {}:{}", other.dev(), other.off()));
     }
     if e.has_memcg() {
-        let known = app.frame.snapshot.memcgs.iter().find(|m| m.id == e.memcg);
-        let owner = match (e.memcg, known) {
+        let owner = match (e.memcg, app.frame.snapshot.path(e.memcg)) {
             (0, _) => "nobody".into(),
-            (_, Some(m)) => tail(&m.path, 40),
+            (_, Some(path)) => tail(path, 40),
             (id, None) => format!("#{id}"),
         };
         if !text.is_empty() {

@@ -1,6 +1,6 @@
 //! The ladder: what can be known of each transition of a slot, on which rung, and why not more.
 
-use crate::app::App;
+use crate::app::{App, Origin};
 use crate::kernel::ladder::{Rung, Sight};
 use crate::ui::theme::Theme;
 use crate::ui::widgets::lines::{Lines, Put, wrap};
@@ -46,6 +46,11 @@ pub(super) fn add(lines: &mut Lines, width: u16, theme: Theme, app: &App) {
         if !t.reason.is_empty() {
             lines.pair("", &t.reason, width, theme.dim());
         }
+    }
+    if app.origin != Origin::Live && count(Sight::Blind) > 0 {
+        let text = "What that host counts without being traced is in no recording: `vswap doctor` there tells what of \
+                    the blind ones it counts.";
+        lines.pair("", text, width, Style::new());
     }
 }
 

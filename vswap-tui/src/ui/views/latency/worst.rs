@@ -26,11 +26,10 @@ pub(super) fn draw(pen: &mut Pen<'_>, theme: Theme, app: &App, kind: LatencyKind
         pen.right(31, y, &o.cpu.to_string(), Style::new());
         pen.right(40, y, &o.tid.to_string(), Style::new());
         pen.put(43, y, &format!("{}:{}", o.dev, o.off), Style::new());
-        let owner = s.memcgs.iter().find(|m| m.id == o.memcg);
-        let owner = match (o.memcg, owner) {
-            (_, Some(m)) => tail(&m.path, usize::from(pen.width().saturating_sub(59))),
-            (0, None) => "not known".into(),
-            (id, None) => format!("#{id}"),
+        let owner = match (o.memcg, s.path(o.memcg)) {
+            (0, _) => "not known".into(),
+            (_, Some(path)) => tail(path, usize::from(pen.width().saturating_sub(59))),
+            (id, None) => format!("#{id}, path not told"),
         };
         pen.put(59, y, &owner, Style::new());
     }
