@@ -1,7 +1,9 @@
 //! Where the parts of the screen are, from its size alone: drawing and the keys that move over it must agree.
 
+use crate::app::SLOTS_A_ROW;
 use crate::app::state::{App, View};
 use ratatui::layout::{Rect, Size};
+use vswap_common::slot::CLUSTER_SLOTS;
 
 /// Smallest terminal that is drawn on; below it only a message fits.
 pub const MIN: Size = Size::new(40, 10);
@@ -65,6 +67,16 @@ pub fn clusters(body: Rect) -> ClusterScreen {
         let side = Rect { y: rest.y + map.height, height: below, ..rest };
         ClusterScreen { title, map, side }
     }
+}
+
+/// Rows of one cluster slot by slot: title, slots, legend.
+pub const SLOT_ROWS: u16 = 2 + CLUSTER_SLOTS as u16 / SLOTS_A_ROW as u16;
+
+/// Room below a map of `rows` rows for the slots of the cluster under the cursor, where it would be empty else.
+pub fn preview(map: Rect, rows: usize) -> Option<Rect> {
+    let used = u16::try_from(rows).ok()?.checked_add(1)?;
+    let fits = map.width >= LABEL + SLOTS_A_ROW as u16 && map.height >= used.checked_add(SLOT_ROWS)?;
+    fits.then(|| Rect { y: map.y + used, height: SLOT_ROWS, ..map })
 }
 
 /// Parts of the cgroup view.

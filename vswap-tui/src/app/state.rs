@@ -13,7 +13,7 @@ use crate::kernel::ladder::Transition;
 use crate::snapshot::closeup::Closeup;
 use crate::snapshot::watch::Watch;
 use crate::snapshot::{ClusterCell, DeviceView};
-use ratatui::layout::Size;
+use ratatui::layout::{Rect, Size};
 use std::time::Duration;
 use vswap_common::Entry;
 use vswap_common::slot::CLUSTER_SLOTS;
@@ -200,13 +200,23 @@ impl App {
         Grid::new(self.device_clusters().len(), layout::clusters(body).map, self.clusters.zoom)
     }
 
+    /// Where the cluster under the cursor is shown slot by slot below the map: there is room, and the map is shown.
+    pub fn preview(&self) -> Option<Rect> {
+        let map = layout::clusters(layout::screen(self.size, self.timeline.is_some()).body).map;
+        let shown = self.view == View::Clusters && !self.clusters.open && !self.device_clusters().is_empty();
+        layout::preview(map, self.grid().rows).filter(|_| shown)
+    }
+
     /// What the shown view wants beyond the sums.
     pub fn watch(&self) -> Watch {
         let opened = self.view == View::Clusters && self.clusters.open;
         let slots = opened || self.view == View::Mapping;
         let slot = self.device().filter(|_| slots).map(|d| Entry::new(d.dev, self.mapping.off));
+        let previewed = || {
+            self.device().filter(|_| self.preview().is_some()).map(|d| (d.dev, self.clusters.cursor as u64))
+        };
         Watch {
-            cluster: slot.map(|s| (s.dev(), s.off() / u64::from(CLUSTER_SLOTS))),
+            cluster: slot.map(|s| (s.dev(), s.off() / u64::from(CLUSTER_SLOTS))).or_else(previewed),
             slot,
             log: (self.view == View::Flow).then(|| self.flow.filter.clone()),
         }

@@ -92,6 +92,12 @@ impl Summary {
     }
 }
 
+/// What it means that a cluster is on no list: where some are, it was taken off; else nobody tells this kernel's lists.
+pub fn off_list(lists: &ListCounts) -> &'static str {
+    let told = lists[List::Free as usize..].iter().flatten().any(|n| *n > 0);
+    if told { "off list" } else { "list not told" }
+}
+
 /// Counts clusters by list and order.
 pub fn lists(clusters: &[ClusterCell]) -> ListCounts {
     let mut counts = ListCounts::default();

@@ -75,7 +75,8 @@ impl Memcgs {
     /// All paths by id; made anew only after a name came.
     pub(super) fn paths(&mut self) -> Arc<BTreeMap<u16, Arc<str>>> {
         let rows = &self.rows;
-        let told = || (0u16..=u16::MAX).zip(rows).filter_map(|(id, row)| Some((id, Arc::clone(row.path.as_ref()?))));
+        let told =
+            || (0u16..=u16::MAX).zip(rows).filter_map(|(id, row)| Some((id, Arc::clone(row.path.as_ref()?))));
         Arc::clone(self.shared.get_or_insert_with(|| Arc::new(told().collect())))
     }
 
@@ -243,10 +244,10 @@ mod tests {
         let told = m.paths();
         assert!(Arc::ptr_eq(&told, &m.paths()), "nothing new: not made anew");
         m.name(&info(9, "/other"));
-        assert_eq!(m.paths().iter().map(|(id, path)| (*id, &**path)).collect::<Vec<_>>(), [
-            (7, "/new"),
-            (9, "/other")
-        ]);
+        assert_eq!(
+            m.paths().iter().map(|(id, path)| (*id, &**path)).collect::<Vec<_>>(),
+            [(7, "/new"), (9, "/other")]
+        );
     }
 
     #[test]

@@ -62,7 +62,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("proc")).unwrap();
         std::fs::write(dir.path().join("proc/vmstat"), "zswpout 12\n").unwrap();
-        let plan = vec![HookPlan { hook: "store_exit".to_owned(), reason: "gone".to_owned(), ..HookPlan::default() }];
+        let plan = vec![HookPlan {
+            hook: "store_exit".to_owned(),
+            reason: "gone".to_owned(),
+            ..HookPlan::default()
+        }];
         let header = Header { plan, ..Header::default() };
         let place = |counters: &Counters| {
             let all = transitions(&header, counters);

@@ -1,7 +1,7 @@
 //! Clusters of the shown device by list and order, as the kernel's moves tell.
 
 use crate::app::App;
-use crate::app::summary::on_list;
+use crate::app::summary::{off_list, on_list};
 use crate::snapshot::List;
 use crate::ui::format::count_in;
 use crate::ui::theme::Theme;
@@ -27,7 +27,7 @@ pub(super) fn add(lines: &mut Lines, theme: Theme, app: &App) {
         (List::Frag, "frag"),
         (List::Full, "full"),
         (List::Discard, "discard"),
-        (List::None, "untold"),
+        (List::None, off_list(&app.summary.lists)),
     ] {
         let counts = &app.summary.lists[list as usize];
         let all = on_list(&app.summary.lists, list);

@@ -28,6 +28,11 @@ pub fn draw(buf: &mut Buffer, body: Rect, theme: Theme, app: &App) {
     let grid = Grid::new(device.clusters.len(), parts.map, app.clusters.zoom);
     heading(&mut Pen::new(buf, parts.title), theme, app, device, &grid);
     map(&mut Pen::new(buf, parts.map), theme, app, device, &grid);
+    // Not before the collector has looked there; never over cells.
+    let below = layout::preview(parts.map, grid.rows).filter(|_| app.preview().is_some());
+    if let (Some(part), Some(near)) = (below, app.closeup()) {
+        slots::slots(&mut Pen::new(buf, part), theme, near, None);
+    }
     panel::draw(&mut Pen::new(buf, parts.side), theme, app, device, &grid);
 }
 
@@ -75,6 +80,9 @@ fn map(pen: &mut Pen<'_>, theme: Theme, app: &App, device: &DeviceView, grid: &G
     }
 }
 
+/// Characters of clusters on no list.
+const OFF_LIST: &str = "A-I";
+
 /// What the cells show, for the legend: characters with their meaning.
 pub(crate) fn legend(paint: Paint) -> &'static [(&'static str, &'static str)] {
     match paint {
@@ -82,7 +90,7 @@ pub(crate) fn legend(paint: Paint) -> &'static [(&'static str, &'static str)] {
             (".", "free"),
             ("1-9", "nonfull, tenths used"),
             ("a-i", "frag, tenths used"),
-            ("A-I", "off list, tenths used"),
+            (OFF_LIST, "off list, tenths used"),
             ("#", "full"),
             ("x", "discard"),
         ],

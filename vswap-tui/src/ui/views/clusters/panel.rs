@@ -1,8 +1,9 @@
 //! Beside or below the map: the cluster under the cursor, the legend, the lists by order.
 
+use super::OFF_LIST;
 use crate::app::App;
 use crate::app::grid::Grid;
-use crate::app::summary::on_list;
+use crate::app::summary::{off_list, on_list};
 use crate::snapshot::{Backend, DeviceView, List};
 use crate::ui::format;
 use crate::ui::pen::{Pen, width};
@@ -14,9 +15,9 @@ use vswap_common::slot::{CLUSTER_SLOTS, ORDERS};
 
 const LISTS: [List; 6] = [List::Free, List::Nonfull, List::Frag, List::Full, List::Discard, List::None];
 
-const fn name(list: List) -> &'static str {
+fn name(app: &App, list: List) -> &'static str {
     match list {
-        List::None => "off list",
+        List::None => off_list(&app.summary.lists),
         List::Free => "free",
         List::Nonfull => "nonfull",
         List::Frag => "frag",
@@ -42,7 +43,7 @@ fn under_cursor(pen: &mut Pen<'_>, y: u16, theme: Theme, app: &App, device: &Dev
         if grid.per_cell > 1 { format!("Cluster {at}, first of its cell") } else { format!("Cluster {at}") };
     title(pen, y, theme, &head, &[]);
     pen.put(1, y + 1, &format!("slots {first}-{last}"), Style::new());
-    let mut text = format!("{}, order {}, {} of {CLUSTER_SLOTS} used", name(c.list), c.order, c.used());
+    let mut text = format!("{}, order {}, {} of {CLUSTER_SLOTS} used", name(app, c.list), c.order, c.used());
     if c.unconfirmed > 0 {
         text.push_str(&format!(", {} unconfirmed", c.unconfirmed));
     }
@@ -71,6 +72,11 @@ fn under_cursor(pen: &mut Pen<'_>, y: u16, theme: Theme, app: &App, device: &Dev
 
 /// How fragmented the device is: folios of each order that would still find an aligned run of free slots.
 fn aligned(pen: &mut Pen<'_>, mut y: u16, theme: Theme, device: &DeviceView) -> u16 {
+    if device.r#virtual {
+        pen.put(1, y, "fits by order", theme.strong());
+        pen.put(16, y, "any: virtual clusters are made as needed", Style::new());
+        return y + 1;
+    }
     let sure = if device.aligned_exact { "" } else { ", at most" };
     let texts: Vec<String> = device
         .aligned
@@ -113,6 +119,8 @@ fn legend(pen: &mut Pen<'_>, mut y: u16, theme: Theme, app: &App) -> u16 {
     }
     let mut x = 1;
     for (chars, meaning) in super::legend(app.clusters.paint) {
+        let off = format!("{}, tenths used", off_list(&app.summary.lists));
+        let meaning = if *chars == OFF_LIST { &off } else { *meaning };
         let long = (width(chars) + width(meaning) + 3) as u16;
         if x > 1 && x + long > pen.width() {
             x = 1;
@@ -133,7 +141,7 @@ fn lists(pen: &mut Pen<'_>, y: u16, theme: Theme, app: &App) {
         let mut x = 1;
         for list in LISTS {
             let n = on_list(counts, list);
-            let text = format!("{} {}", name(list), format::count(u64::from(n)));
+            let text = format!("{} {}", name(app, list), format::count(u64::from(n)));
             pen.put(x, y, &text, theme.list(list));
             x += width(&text) as u16 + 3;
         }
@@ -146,7 +154,7 @@ fn lists(pen: &mut Pen<'_>, y: u16, theme: Theme, app: &App) {
     let mut row = y + 2;
     for list in LISTS {
         let n = on_list(counts, list);
-        pen.put(1, row, name(list), theme.list(list));
+        pen.put(1, row, name(app, list), theme.list(list));
         pen.right(18, row, &format::count(u64::from(n)), Style::new());
         let mut x = 21;
         // A free cluster serves no order.
@@ -169,7 +177,7 @@ fn lists(pen: &mut Pen<'_>, y: u16, theme: Theme, app: &App) {
 /// `nonfull by order 0:12 4:3`, orders without clusters left out.
 fn orders_in_a_line(pen: &mut Pen<'_>, y: u16, theme: Theme, app: &App, list: List) {
     let counts = &app.summary.lists[list as usize];
-    let head = format!("{} by order", name(list));
+    let head = format!("{} by order", name(app, list));
     pen.put(1, y, &head, theme.list(list));
     let mut x = width(&head) as u16 + 2;
     for (order, n) in counts.iter().enumerate().filter(|(_, n)| **n > 0) {

@@ -3,7 +3,7 @@
 use super::super::slot;
 use crate::app::App;
 use crate::app::SLOTS_A_ROW;
-use crate::app::layout::LABEL;
+use crate::app::layout::{LABEL, SLOT_ROWS};
 use crate::snapshot::Backend;
 use crate::snapshot::closeup::{Closeup, SlotView};
 use crate::ui::pen::{Pen, width};
@@ -13,9 +13,6 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 use vswap_common::slot::CLUSTER_SLOTS;
-
-/// Title, eight rows of 64 slots, legend.
-const ROWS: u16 = 2 + CLUSTER_SLOTS as u16 / SLOTS_A_ROW as u16;
 
 /// Draws the opened cluster, and below it the slot under the cursor.
 pub(super) fn draw(buf: &mut Buffer, body: Rect, theme: Theme, app: &App) {
@@ -33,18 +30,19 @@ pub(super) fn draw(buf: &mut Buffer, body: Rect, theme: Theme, app: &App) {
     };
     // Beside each other on wide terminals.
     let wide = body.width >= LABEL + SLOTS_A_ROW as u16 + 60;
-    let top = ROWS.min(body.height);
+    let top = SLOT_ROWS.min(body.height);
     let (map, rest) = if wide {
         let w = LABEL + SLOTS_A_ROW as u16 + 2;
         (Rect { width: w, ..body }, Rect { x: body.x + w, width: body.width - w, ..body })
     } else {
         (Rect { height: top, ..body }, Rect { y: body.y + top, height: body.height - top, ..body })
     };
-    slots(&mut Pen::new(buf, map), theme, app, near);
+    slots(&mut Pen::new(buf, map), theme, near, Some(app.mapping.off));
     slot::draw(&mut Pen::new(buf, rest), theme, app, near);
 }
 
-fn slots(pen: &mut Pen<'_>, theme: Theme, app: &App, near: &Closeup) {
+/// All slots of a cluster and how many are where; the one at `cursor` is marked.
+pub(super) fn slots(pen: &mut Pen<'_>, theme: Theme, near: &Closeup, cursor: Option<u64>) {
     let used = near.slots.iter().filter(|s| s.used).count();
     let text =
         format!("Cluster {} of dev {}: {used} of {} slots used", near.cluster, near.dev, near.slots.len());
@@ -56,16 +54,16 @@ fn slots(pen: &mut Pen<'_>, theme: Theme, app: &App, near: &Closeup) {
             pen.right(LABEL - 1, 1 + y, &off.to_string(), theme.dim());
         }
         let (c, style) = look(theme, slot);
-        pen.cell(LABEL + x, 1 + y, c, if off == app.mapping.off { theme.cursor() } else { style });
+        pen.cell(LABEL + x, 1 + y, c, if Some(off) == cursor { theme.cursor() } else { style });
     }
     let mut x = 1;
     for backend in [Backend::Folio, Backend::Zero, Backend::Zswap, Backend::Phys, Backend::None] {
         let n = near.slots.iter().filter(|s| s.used && s.backend == backend).count();
         let text = format!("{} {} {n}", Theme::backend_char(backend), Theme::backend_name(backend));
-        pen.put(x, ROWS - 1, &text, theme.backend(backend));
+        pen.put(x, SLOT_ROWS - 1, &text, theme.backend(backend));
         x += width(&text) as u16 + 2;
     }
-    pen.put(x, ROWS - 1, ". free", theme.dim());
+    pen.put(x, SLOT_ROWS - 1, ". free", theme.dim());
 }
 
 /// Character and style of a slot; what is not sure is underlined.

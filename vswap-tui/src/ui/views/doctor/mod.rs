@@ -31,10 +31,11 @@ fn kernel(lines: &mut Lines, width: u16, theme: Theme, app: &App) {
     let text = match k.release.is_empty() {
         true => "not told".to_owned(),
         false => format!(
-            "Linux {} {}, {} CPUs, pages of {}",
+            "Linux {} {}, {} CPU{}, pages of {}",
             k.release,
             k.machine,
             k.cpus,
+            if k.cpus == 1 { "" } else { "s" },
             format::bytes(k.page_size.into())
         ),
     };

@@ -29,15 +29,14 @@ pub(super) fn devices(pen: &mut Pen<'_>, theme: Theme, app: &App) {
     let fit = fits(all.len(), rows);
     for (i, d) in all.iter().take(fit).enumerate() {
         let y = 1 + i as u16;
-        let label = match (d.r#virtual, d.active) {
-            (true, _) => format!("{} (virtual)", d.name),
-            (false, true) => d.name.clone(),
-            (false, false) => format!("{} (off)", d.name),
-        };
+        let label = if d.active { d.name.clone() } else { format!("{} (off)", d.name) };
         pen.right(2, y, &d.dev.to_string(), theme.dim());
         pen.put(3, y, &tail(&label, name), Style::new());
-        let pages =
-            if d.pages == 0 { "-".into() } else { format::bytes(d.pages.saturating_mul(app.page_size())) };
+        let pages = match (d.r#virtual, d.pages) {
+            (true, _) => "virtual".into(),
+            (false, 0) => "-".into(),
+            (false, pages) => format::bytes(pages.saturating_mul(app.page_size())),
+        };
         pen.right(size, y, &pages, Style::new());
         let full = d.pages > 0 && d.used.saturating_mul(10) >= d.pages.saturating_mul(9);
         // A virtual device has no size: slots in use say more.
