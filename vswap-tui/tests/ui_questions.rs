@@ -96,6 +96,12 @@ fn who_swaps_and_why_a_second() {
         line_with(&frame, &["out by", "kswapd 2,500, memcg 200"]);
         line_with(&frame, &["written back for", "full pool 45"]);
     }
+    // What it came to since the start, on a terminal that has no room for both.
+    update(&mut dashboard, Message::Resize((80, 24).into()));
+    press(&mut dashboard, &[Action::Totals]);
+    let frame = lines(&dashboard, MONO);
+    line_with(&frame, &["Slots since the start, from row to column"]);
+    line_with(&frame, &["out by", "kswapd 5,000, memcg 400"]);
 }
 
 #[test]

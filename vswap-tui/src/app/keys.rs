@@ -105,6 +105,7 @@ pub const KEYS: &[Binding] = &[
         "only some events: kind, DEV:OFF, cpu3, tid99, /cgroup",
         "filter",
     ),
+    bind(&[Char('t')], In(View::Flow), Action::Totals, "figures of a second or since the start", "totals"),
     bind(&[Char('d')], In(View::Allocator), Action::NextDevice, "next swap device", "device"),
     bind(&[Char('D')], In(View::Allocator), Action::PreviousDevice, "swap device before", ""),
     bind(&[Char('n')], Playing, Action::StepEvent, "pause and step one event", "event"),

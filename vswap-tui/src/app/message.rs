@@ -88,6 +88,8 @@ pub enum Action {
     Reverse,
     /// Tree or flat.
     Tree,
+    /// Figures of a second or since the start.
+    Totals,
     /// Fold or unfold everything.
     FoldAll,
     /// Save the shown instant.

@@ -28,7 +28,7 @@ const fn command(
     Command { name, words, run }
 }
 
-const COMMANDS: [Command; 18] = [
+const COMMANDS: [Command; 19] = [
     command("overview", none, |app, _| show(app, View::Overview)),
     command("clusters", none, |app, _| show(app, View::Clusters)),
     command("mapping", none, |app, _| show(app, View::Mapping)),
@@ -45,6 +45,10 @@ const COMMANDS: [Command; 18] = [
     command("save", none, |_, file| Ok(Some(Effect::Save((!file.is_empty()).then(|| file.to_owned()))))),
     command("sort", |_| SortBy::ALL.map(|s| s.name().to_owned()).into(), sort),
     command("filter", none, |app, text| set_filter(app, text).map(|()| None)),
+    command("totals", none, |app, _| {
+        app.flow.totals = !app.flow.totals;
+        show(app, View::Flow)
+    }),
     command("device", devices, device),
     command("slot", none, |app, text| jump_to(app, text).map(|()| None)),
     command("paint", |_| Paint::ALL.map(|p| p.word().to_owned()).into(), paint),

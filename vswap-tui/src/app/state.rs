@@ -12,7 +12,7 @@ use crate::kernel::counters::Counters;
 use crate::kernel::ladder::Transition;
 use crate::snapshot::closeup::Closeup;
 use crate::snapshot::watch::Watch;
-use crate::snapshot::{ClusterCell, DeviceView};
+use crate::snapshot::{ClusterCell, DeviceView, Snapshot};
 use ratatui::layout::{Rect, Size};
 use std::time::Duration;
 use vswap_common::Entry;
@@ -205,6 +205,11 @@ impl App {
         let map = layout::clusters(layout::screen(self.size, self.timeline.is_some()).body).map;
         let shown = self.view == View::Clusters && !self.clusters.open && !self.device_clusters().is_empty();
         layout::preview(map, self.grid().rows).filter(|_| shown)
+    }
+
+    /// An instant to take the rates of the flow from; `None` where its figures are those since the start.
+    pub fn flow_since(&self) -> Option<(&Snapshot, f64)> {
+        self.baseline.before(self.frame.now).filter(|_| !self.flow.totals)
     }
 
     /// What the shown view wants beyond the sums.

@@ -4,6 +4,7 @@ use crate::app::message::Effect;
 use crate::app::prompt::{Ask, Prompt};
 use crate::app::state::{App, View};
 use crate::app::update::jump;
+use crate::app::views::FlowState;
 use crate::app::{event_filter, palette};
 
 /// Begins a line; a filter that holds is edited.
@@ -42,7 +43,7 @@ pub(super) fn set_filter(app: &mut App, text: &str) -> Result<(), String> {
         }
         View::Flow => {
             let filter = event_filter::parse(text, &app.frame.snapshot.paths)?;
-            app.flow = crate::app::views::FlowState { text: text.to_owned(), filter, up: 0 };
+            app.flow = FlowState { text: text.to_owned(), filter, up: 0, totals: app.flow.totals };
         }
         _ => return Err("a filter is for the cgroups (4) and the flow (6)".into()),
     }

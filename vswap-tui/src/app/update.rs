@@ -10,6 +10,7 @@ use crate::app::state::{App, View};
 use crate::app::summary::Summary;
 use crate::app::tempo::{freeze, skip, tempo};
 use crate::app::typing::{accept, ask_for};
+use crate::app::views::FlowState;
 use crate::app::{cgroups, summary};
 use crate::kernel::recorded;
 use ratatui::layout::Position;
@@ -102,6 +103,7 @@ fn act(app: &mut App, action: Action) -> Option<Effect> {
         }
         Action::Sort => app.cgroups.sort = app.cgroups.sort.next(),
         Action::Reverse => app.cgroups.reverse = !app.cgroups.reverse,
+        Action::Totals => app.flow.totals = !app.flow.totals,
         Action::Tree => app.cgroups.tree = !app.cgroups.tree,
         Action::FoldAll => fold_all(app),
         Action::Ask(ask) => ask_for(app, ask),
@@ -176,7 +178,9 @@ fn back(app: &mut App) {
     match app.view {
         View::Clusters if app.clusters.open => app.clusters.open = false,
         View::Cgroups if !app.cgroups.filter.is_empty() => app.cgroups.filter.clear(),
-        View::Flow if !app.flow.text.is_empty() => app.flow = crate::app::views::FlowState::default(),
+        View::Flow if !app.flow.text.is_empty() => {
+            app.flow = FlowState { totals: app.flow.totals, ..FlowState::default() };
+        }
         _ => app.view = View::Overview,
     }
 }

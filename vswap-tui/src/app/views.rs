@@ -91,4 +91,6 @@ pub struct FlowState {
     pub filter: EventFilter,
     /// Lines scrolled up from the newest event.
     pub up: usize,
+    /// Figures since the start are wanted, where there is no room for both.
+    pub totals: bool,
 }

@@ -19,35 +19,37 @@ const WIDTH: u16 = NAME + 5 * FIGURE + 2;
 /// Columns of both.
 pub(super) const BOTH: u16 = 2 * WIDTH;
 
-/// Both matrices; the totals go first when there is no room.
+/// Both matrices; where there is room for one, the rates, or what they came to since the start.
 pub(super) fn draw(pen: &mut Pen<'_>, theme: Theme, app: &App) {
+    const TOTALS: &str = "Slots since the start";
     let s = &app.frame.snapshot;
-    title(pen, 0, theme, "Slots a second, from row to column", &[]);
-    let before = app.baseline.before(app.frame.now);
-    one(pen, 0, theme, |from, to| match before {
-        Some((then, seconds)) => {
-            let moved = s.transitions[from][to].saturating_sub(then.transitions[from][to]);
-            if moved == 0 { ".".into() } else { format::rate(moved as f64 / seconds, 8) }
-        }
-        None => "-".into(),
-    });
-    if pen.width() >= BOTH {
-        pen.put(WIDTH + 1, 0, " Slots since the start ", theme.strong());
-        one(pen, WIDTH, theme, |from, to| match s.transitions[from][to] {
-            0 => ".".into(),
-            n => format::count_in(n, 8),
-        });
+    let total = |from: usize, to: usize| match s.transitions[from][to] {
+        0 => ".".into(),
+        n => format::count_in(n, 8),
+    };
+    let wide = pen.width() >= BOTH;
+    let before = if wide { app.baseline.before(app.frame.now) } else { app.flow_since() };
+    let rate = |from: usize, to: usize| {
+        let Some((then, seconds)) = before else { return "-".into() };
+        let moved = s.transitions[from][to].saturating_sub(then.transitions[from][to]);
+        if moved == 0 { ".".into() } else { format::rate(moved as f64 / seconds, 8) }
+    };
+    if wide || before.is_some() {
+        title(pen, 0, theme, "Slots a second, from row to column", &[]);
+        one(pen, 0, theme, rate);
     } else {
+        title(pen, 0, theme, &format!("{TOTALS}, from row to column"), &[]);
+        one(pen, 0, theme, total);
+    }
+    if wide {
+        pen.put(WIDTH + 1, 0, &format!(" {TOTALS} "), theme.strong());
+        one(pen, WIDTH, theme, total);
+    } else if before.is_some() {
         // The sums at least, beside the rows.
         pen.right(pen.width().saturating_sub(1), 1, "all so far", theme.dim());
-        for from in 0..5 {
-            let sum: u64 = s.transitions[from].iter().sum();
-            pen.right(
-                pen.width().saturating_sub(1),
-                2 + from as u16,
-                &format::count_in(sum, 12),
-                Style::new(),
-            );
+        for (y, row) in (2..).zip(&s.transitions) {
+            let sum = format::count_in(row.iter().sum(), 12);
+            pen.right(pen.width().saturating_sub(1), y, &sum, Style::new());
         }
     }
 }

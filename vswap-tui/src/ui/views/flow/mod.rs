@@ -30,9 +30,9 @@ pub fn draw(buf: &mut Buffer, body: Rect, theme: Theme, app: &App) {
         // Beside the matrices, where nothing else would be.
         let side = Rect { x: top.x + matrix::BOTH, width: top.width - matrix::BOTH, ..top };
         top.width = matrix::BOTH;
-        why::draw(&mut Pen::new(buf, side), theme, &causes);
+        why::draw(&mut Pen::new(buf, side), theme, app, &causes);
     } else if !causes.is_empty() {
-        why::draw(&mut Pen::new(buf, take(1 + causes.len() as u16)), theme, &causes);
+        why::draw(&mut Pen::new(buf, take(1 + causes.len() as u16)), theme, app, &causes);
     }
     matrix::draw(&mut Pen::new(buf, top), theme, app);
     log(&mut Pen::new(buf, take(u16::MAX)), theme, app);

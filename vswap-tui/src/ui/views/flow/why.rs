@@ -1,4 +1,4 @@
-//! Why pages move, a second: by who reclaims, by the cause of a writeback, by the reason of a refusal.
+//! Why pages move, a second or since the start: by who reclaims, by the cause of a writeback, by the reason of a refusal.
 
 use super::super::causes::{Question, questions};
 use crate::app::App;
@@ -19,16 +19,15 @@ pub(super) struct Line {
     text: String,
 }
 
-/// What had a cause since the start, with the rates of now: a line that is there once stays.
+/// What had a cause since the start, with the rates of now or the sums: a line that is there once stays.
 pub(super) fn lines(app: &App) -> Vec<Line> {
-    let before = app.baseline.before(app.frame.now);
-    let then = before.map(|(s, seconds)| (questions(&s.why), seconds));
+    let then = app.flow_since().map(|(s, seconds)| (questions(&s.why), seconds));
     let line = |(i, q): (usize, Question)| {
         if q.answers.iter().all(|(_, n)| *n == 0) {
             return None;
         }
         let text = match &then {
-            None => "-".to_owned(),
+            None => sums(q.answers.iter().copied(), |n| format::count_in(n, 9)),
             Some((was, seconds)) => rates(&q, &was[i], *seconds),
         };
         Some(Line { head: q.head, text })
@@ -38,17 +37,22 @@ pub(super) fn lines(app: &App) -> Vec<Line> {
 
 fn rates(now: &Question, was: &Question, seconds: f64) -> String {
     let both = now.answers.iter().zip(&was.answers);
-    let mut more: Vec<(&str, u64)> =
-        both.map(|((name, n), (_, before))| (*name, n.saturating_sub(*before))).filter(|m| m.1 > 0).collect();
-    more.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
-    let texts: Vec<String> =
-        more.iter().map(|(name, n)| format!("{name} {}", format::rate(*n as f64 / seconds, 9))).collect();
+    let more = both.map(|((name, n), (_, before))| (*name, n.saturating_sub(*before)));
+    sums(more, |n| format::rate(n as f64 / seconds, 9))
+}
+
+/// Causes with their numbers, largest first.
+fn sums<'a>(answers: impl Iterator<Item = (&'a str, u64)>, told: impl Fn(u64) -> String) -> String {
+    let mut some: Vec<(&str, u64)> = answers.filter(|(_, n)| *n > 0).collect();
+    some.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+    let texts: Vec<String> = some.iter().map(|(name, n)| format!("{name} {}", told(*n))).collect();
     if texts.is_empty() { "0".into() } else { texts.join(", ") }
 }
 
 /// Title and lines; what does not fit is cut from their ends.
-pub(super) fn draw(pen: &mut Pen<'_>, theme: Theme, lines: &[Line]) {
-    title(pen, 0, theme, "Why, a second", &[]);
+pub(super) fn draw(pen: &mut Pen<'_>, theme: Theme, app: &App, lines: &[Line]) {
+    let head = if app.flow_since().is_some() { "Why, a second" } else { "Why, since the start" };
+    title(pen, 0, theme, head, &[]);
     for (y, line) in (1..).zip(lines) {
         pen.put(1, y, line.head, theme.dim());
         pen.put(CAUSES, y, &line.text, Style::new());
