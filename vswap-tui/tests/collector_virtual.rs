@@ -4,6 +4,7 @@ mod collector_bed;
 
 use collector_bed::*;
 use proptest::prelude::*;
+use std::convert::Infallible;
 use std::sync::Arc;
 use vswap_common::{Entry, Kind, flags};
 use vswap_tui::collector::Collector;
@@ -292,11 +293,24 @@ fn a_key_frame_and_an_opening_carry_what_backs_what() {
     assert!(frame.iter().all(|r| restored.restore_slot(r)));
     assert_eq!(lines(&restored), lines(&bed.collector));
     assert_eq!(sums(&mut restored), sums(&mut bed.collector));
-    let opening = bed.collector.opening();
     let mut opened = Collector::new(header, 250 * MS);
-    opening.iter().for_each(|r| opened.apply(&vswap_tui::decode::decode(r).unwrap()));
+    let mut told = Vec::new();
+    let tell = |r| {
+        told.push(r);
+        opened.apply(&vswap_tui::decode::decode(&r).unwrap());
+        Ok::<(), Infallible>(())
+    };
+    bed.collector.opening(tell).unwrap();
     assert_eq!(lines(&opened), lines(&bed.collector));
     assert_eq!(sums(&mut opened), sums(&mut bed.collector));
+    // The one that gives its slots away says the same.
+    let mut again = told.iter();
+    let tell = |r| {
+        assert_eq!(again.next(), Some(&r));
+        Ok::<(), Infallible>(())
+    };
+    bed.collector.into_opening(tell).unwrap();
+    assert_eq!(again.next(), None);
 }
 
 proptest! {

@@ -20,6 +20,8 @@ from perfetto.protos.perfetto.trace import perfetto_trace_pb2
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 BACKENDS = ["folio", "zero", "zswap", "phys"]
+# Bit of `flags`, as in vswap-common/src/record.rs.
+VERIFY = 512
 SUMS = {
     "alloc": "kind = 'alloc'",
     "free": "kind = 'free'",
@@ -38,7 +40,11 @@ def same(what, ours, theirs):
 
 
 def vswap(binary, *args):
-    return subprocess.run([binary, *map(str, args)], check=True, capture_output=True, text=True).stdout
+    """Output of a command; 3 says that the recording lost events, which the report counts too."""
+    run = subprocess.run([binary, *map(str, args)], capture_output=True, text=True)
+    if run.returncode not in (0, 3):
+        sys.exit(f"exports: vswap {' '.join(map(str, args))}: {run.returncode}: {run.stderr}")
+    return run.stdout
 
 
 def tables(binary, trace, report, folder):
@@ -46,8 +52,9 @@ def tables(binary, trace, report, folder):
     vswap(binary, "export", trace, "--force", "-o", events)
     scanned = report["scan"] is not None
     for total, where in SUMS.items():
-        # After a scan the report counts from there.
-        since = f"ts >= (SELECT max(ts) FROM '{events}' WHERE kind = 'scan_begin')" if scanned else "true"
+        # The report counts from the scan at the start; later ones, after a loss (val 1) or to compare (VERIFY), read slots.
+        begin = f"SELECT max(ts) FROM '{events}' WHERE kind = 'scan_begin' AND val = 0 AND flags & {VERIFY} = 0"
+        since = f"ts >= ({begin})" if scanned else "true"
         query = f"SELECT coalesce(sum(nr), 0)::BIGINT FROM '{events}' WHERE {where} AND {since}"
         same(total, report["totals"][total], duckdb.sql(query).fetchall()[0][0])
     same("events", report["events"], duckdb.sql(f"SELECT count(*) FROM '{events}'").fetchall()[0][0])

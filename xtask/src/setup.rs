@@ -175,7 +175,7 @@ fn apt_update() {
 }
 
 /// True if apt could install `package`; asks again after an update, as a fresh machine has no lists.
-fn apt_has(package: &str) -> Result<bool> {
+pub(crate) fn apt_has(package: &str) -> Result<bool> {
     if sh::which("apt-get").is_none() {
         bail!("this system has no apt-get");
     }

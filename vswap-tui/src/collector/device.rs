@@ -257,6 +257,21 @@ impl Clusters {
         near.chain(far)
     }
 
+    /// As [`Clusters::iter`], and takes each away.
+    pub(super) fn drain(&mut self, epoch: u32) -> impl Iterator<Item = (u64, bool, Box<Cluster>)> {
+        let (near, metas) = (std::mem::take(&mut self.near), &self.metas);
+        let near = near
+            .into_iter()
+            .enumerate()
+            .filter_map(move |(i, place)| place.map(|cluster| (i as u64, metas[i].epoch == epoch, cluster)));
+        let mut far: Vec<_> = std::mem::take(&mut self.far)
+            .into_iter()
+            .map(|(i, (meta, cluster))| (i, meta.epoch == epoch, cluster))
+            .collect();
+        far.sort_unstable_by_key(|(i, ..)| *i);
+        near.chain(far)
+    }
+
     /// Of slots that no event named nothing is known.
     pub(super) fn doubt_rest(&mut self) {
         self.free_in = None;

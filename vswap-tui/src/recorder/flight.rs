@@ -96,7 +96,7 @@ impl Flight {
             options,
             records: 0,
         };
-        let (header, opening) = (header.clone(), trace_of(header, &[])?);
+        let (header, opening) = (header.clone(), trace_of(header, |_| Ok(()))?);
         flight.marks.push_back(Mark { at: begin, header, opening, hooks: Vec::new() });
         Ok(flight)
     }
@@ -143,8 +143,8 @@ impl Flight {
         };
         if (self.marks.is_empty() || since_mark > limit / MARKS) && self.state.can_open() {
             self.writer.flush()?;
-            let (header, records) = self.state.opening(clock, 0);
-            let opening = trace_of(&header, &records)?;
+            let header = self.state.header(clock, 0);
+            let opening = trace_of(&header, |out| self.state.opening(|record| out.push(record)))?;
             let mark = Mark { at: self.blocks().end(), header, opening, hooks: self.hooks.clone() };
             self.marks.push_back(mark);
         }
@@ -210,9 +210,12 @@ impl Flight {
     }
 }
 
-/// A trace of nothing but these records.
-fn trace_of(header: &Header, records: &[Record]) -> Result<Vec<u8>, TraceError> {
+/// A trace of nothing but the records that `tell` writes.
+fn trace_of(
+    header: &Header,
+    tell: impl FnOnce(&mut TraceWriter<Vec<u8>>) -> Result<(), TraceError>,
+) -> Result<Vec<u8>, TraceError> {
     let mut writer = TraceWriter::new(Vec::new(), &Header { cgroups: Vec::new(), ..header.clone() })?;
-    records.iter().try_for_each(|r| writer.push(r))?;
+    tell(&mut writer)?;
     writer.finish(&Trailer::default())
 }

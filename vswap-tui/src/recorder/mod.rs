@@ -21,6 +21,11 @@ use state::State;
 use std::time::{Duration, Instant};
 use vswap_common::{Kind, Record};
 
+/// Records that may wait for the recorder: 256 MiB, 18 seconds at 300,000 a second. The longest that it keeps them
+/// waiting is for a key frame and the next file with 16 M slots in use (`cargo xtask bench record`), on a machine that has
+/// other things to do.
+pub const BACKLOG: usize = (256 << 20) / size_of::<Record>();
+
 /// How a recording is kept.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Options {
@@ -176,7 +181,7 @@ impl Recorder {
         let trailer = &Trailer { hooks, lost, ..trailer.clone() };
         let (Some(series), Some(state)) = (&mut self.series, &mut self.state) else { return Ok(0) };
         let (path, file) = series.next_file()?;
-        let (header, opening) = state.next_file(clock, series.part());
+        let header = state.header(clock, series.part());
         let next = TraceWriter::new(Sink::new(file, self.options.sync)?, &header)?;
         let counters = Update { hooks: since(&trailer.hooks, &self.base), ..Update::default() };
         if !counters.hooks.is_empty() {
@@ -191,8 +196,8 @@ impl Recorder {
         self.base.clone_from(&trailer.hooks);
         (self.records, self.began) = (0, Instant::now());
         self.before.files += 1;
-        for record in &opening {
-            self.writer.push(record)?;
+        if let Some(state) = &mut self.state {
+            state.go_on(header, |record| self.writer.push(record))?;
         }
         self.writer.flush()?;
         log::info!("the recording goes on in {}", path.display());

@@ -94,25 +94,39 @@ impl State {
         self.collector.can_frame()
     }
 
-    /// Header and opening records of a file that goes on from here, whose reader this state then is.
-    pub(super) fn next_file(&mut self, clock: ClockPair, part: u32) -> (Header, Vec<Record>) {
-        let (header, opening) = self.opening(clock, part);
-        *self = Self::new(header.clone());
-        self.take(&opening);
-        (header, opening)
-    }
-
-    /// Header and opening records of a file that would go on from here.
-    pub(super) fn opening(&self, clock: ClockPair, part: u32) -> (Header, Vec<Record>) {
+    /// Header of a file that goes on from here.
+    pub(super) fn header(&self, clock: ClockPair, part: u32) -> Header {
         let in_use = self.collector.devices_in_use();
-        let header = Header {
+        Header {
             devices: self.devices.values().filter(|d| in_use.contains(&d.dev)).cloned().collect(),
             cgroups: self.cgroups.values().cloned().collect(),
             clock,
             from_swapon: false,
             part,
             ..self.header.clone()
-        };
-        (header, self.collector.opening())
+        }
+    }
+
+    /// Opening records of such a file.
+    pub(super) fn opening(
+        &self,
+        mut tell: impl FnMut(&Record) -> Result<(), TraceError>,
+    ) -> Result<(), TraceError> {
+        self.collector.opening(|record| tell(&record))
+    }
+
+    /// As [`State::opening`]; it is then the state of who reads the file of `header`. The old slot map goes as the new
+    /// one comes, so that there is never more than one of them.
+    pub(super) fn go_on(
+        &mut self,
+        header: Header,
+        mut tell: impl FnMut(&Record) -> Result<(), TraceError>,
+    ) -> Result<(), TraceError> {
+        let before = std::mem::replace(self, Self::new(header));
+        before.collector.into_opening(|record| {
+            tell(&record)?;
+            self.take(&[record]);
+            Ok(())
+        })
     }
 }

@@ -11,7 +11,7 @@
 use super::recording::Recording;
 use crate::memory;
 use crate::meta::Update;
-use crate::recorder::Written;
+use crate::recorder::{BACKLOG, Written};
 use crate::tracer::Drained;
 use anyhow::Context;
 use std::collections::VecDeque;
@@ -20,8 +20,6 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use vswap_common::Record;
 
-/// Records that may wait: 128 MiB, nine seconds at 300,000 a second.
-const MOST: usize = (128 << 20) / size_of::<Record>();
 /// Records of a job: more waits with the next one.
 const BATCH: usize = 65_536;
 
@@ -106,7 +104,7 @@ impl Desk {
             .spawn(move || work(recording, &theirs))
             .context("start the thread that writes the recording")?;
         let quarter = memory::process().left() / 4 / size_of::<Record>() as u64;
-        let most = MOST.min(usize::try_from(quarter).unwrap_or(MOST)).max(BATCH);
+        let most = BACKLOG.min(usize::try_from(quarter).unwrap_or(BACKLOG)).max(BATCH);
         Ok(Self { shared, thread: Some(thread), most })
     }
 
