@@ -1,6 +1,5 @@
 //! A frozen file with every kind of record up to 43 and every type of block, so that no kind loses its number, its name or
 //! a field: traces of guests that have them all are too large to keep.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail their test")]
 
 use assert_cmd::Command;
 use serde_json::Value;
