@@ -9,10 +9,16 @@ pub(crate) struct TestArgs {
     /// Skip what boots guests
     #[arg(long)]
     no_vm: bool,
+    /// Only what other people's tools make of our exports and rules
+    #[arg(long)]
+    exports: bool,
 }
 
 /// Runs the command.
 pub(crate) fn run(args: &TestArgs) -> Result<()> {
+    if args.exports {
+        return bed::exports();
+    }
     setup::run(&setup::SetupArgs { vm: !args.no_vm })?;
     sh::step("Formatting", sh::cargo().args(["fmt", "--all", "--check"]))?;
     build::ebpf()?;
