@@ -74,6 +74,8 @@ pub struct Tracer {
     pub(super) scan_result: Option<ScanResult>,
     /// Reads the tables again after a loss.
     pub(super) rescan: Rescan,
+    /// Calls that the kernel skipped, and when it was asked.
+    pub(super) unseen: Option<(Instant, u64)>,
     /// A scan begins with this batch: its news are to say what the counters say.
     pub(super) books_due: bool,
     /// The comparison that runs is followed by another look.
@@ -173,6 +175,7 @@ impl Tracer {
             scan: (in_use && no_scan.is_none()).then(|| Scan::new(Instant::now(), Purpose::Start, cpus)),
             scan_result: None,
             rescan: Rescan::new(Instant::now()),
+            unseen: None,
             books_due: false,
             once_more: false,
             cpus,

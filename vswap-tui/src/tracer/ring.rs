@@ -16,6 +16,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Losses are looked at this often.
 const NEWS_EVERY: Duration = Duration::from_secs(1);
 
+/// Calls that the kernel skipped are looked at this often between turns of the scan.
+const UNSEEN_EVERY: Duration = Duration::from_millis(250);
+
 /// What one call brought; reuse it so that no call allocates.
 #[derive(Default, Debug)]
 pub struct Drained {
@@ -40,15 +43,12 @@ impl Tracer {
         loop {
             self.take(&mut out.records);
             let more = self.scan_on(&mut out.records, MAX_BATCH / 2);
-            if !out.records.is_empty() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if !out.records.is_empty() || left.is_zero() {
                 break;
             }
             if more {
                 continue;
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
             }
             let step = left.min(LOOK_EVERY);
             let spec = Timespec { tv_sec: 0, tv_nsec: step.subsec_nanos().into() };
@@ -114,6 +114,20 @@ impl Tracer {
     /// Records lost so far, also those that no later record of their CPU has told of.
     pub fn lost(&self) -> u64 {
         self.counters.given_up() + self.counters.unseen(&self.ebpf)
+    }
+
+    /// As [`Tracer::lost`], but what the kernel skipped is asked for only now and then: that reads a file for each
+    /// program, far too much for every turn of a reader that has to keep up.
+    pub(super) fn lost_lately(&mut self, now: Instant) -> u64 {
+        let unseen = match self.unseen {
+            Some((at, unseen)) if now.duration_since(at) < UNSEEN_EVERY => unseen,
+            _ => {
+                let unseen = self.counters.unseen(&self.ebpf);
+                self.unseen = Some((now, unseen));
+                unseen
+            }
+        };
+        self.counters.given_up() + unseen
     }
 
     /// A file of the recording was closed: so many losses in all stand in the counters of such files without a gap.

@@ -75,7 +75,7 @@ impl Tracer {
     fn rescan_if_lost(&mut self, now: Instant) {
         // Whoever had no reason to scan at the start has none for devices that came later: they are in use too.
         if self.scan.is_none() && self.no_scan.is_none() && self.links_open() {
-            let lost = self.lost();
+            let lost = self.lost_lately(now);
             if self.rescan.begins(now, lost) {
                 self.scan = Some(Scan::new(now, Purpose::Rescan, self.cpus));
             }
@@ -97,7 +97,8 @@ impl Tracer {
             }
         }
         self.books_due = true;
-        let lost = self.lost();
+        self.unseen = None;
+        let lost = self.lost_lately(Instant::now());
         self.rescan.knows(lost);
     }
 
