@@ -61,7 +61,7 @@ load off --pages 1000 --seed 24 --steps pageout:all
 end disabled
 echo Y > $zswap/enabled
 
-# Not compressible: since 7.1 such a page is stored as it is, unless its cgroup may not be written back.
+# Not compressible: since 6.18 such a page is stored as it is, unless its cgroup may not be written back.
 begin rough
 load rough --set memory.zswap.writeback=0 --pages 1000 --pattern rand --steps pageout:all
 end rough

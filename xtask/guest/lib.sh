@@ -238,7 +238,7 @@ scenario() {
     fi
     if [ "$end" = rescan ]; then
         until_true 600 all_marked "$sync/lost" $count || fail "$name: workers do not get to their mark"
-        until_true 240 certain "$dir" || fail "$name: the recorder does not read the tables again"
+        until_true 240 certain "$dir" || fail "$name: the recorder does not read the tables again: $(tail -n 3 "$dir/record.err")"
         touch "$sync/certain"
     fi
     if [ "$end" = off ]; then
@@ -272,7 +272,7 @@ scenario() {
     until_true 60 still || fail "$name: the kernel does not come to rest after the truth"
     snapshot "$dir/after"
     if [ "$end" = rescan ]; then
-        until_true 240 certain "$dir" || fail "$name: the recorder does not read the tables again"
+        until_true 240 certain "$dir" || fail "$name: the recorder does not read the tables again: $(tail -n 3 "$dir/record.err")"
     fi
     [ "$end" = kill ] || wait_for_end "$dir"
     cat /proc/swaps > "$dir/swaps.end"

@@ -139,7 +139,12 @@ fn run_boot(
         }
     }
     for scenario in &plan.scenarios {
-        let found = judge(kernel, plan, scenario, &out.join(scenario.name), &programs.vswap)
+        let dir = out.join(scenario.name);
+        if let Some(why) = evidence::skipped(&dir) {
+            sh::say(format!("{}: skipped, not on a kernel {why}", scenario.name));
+            continue;
+        }
+        let found = judge(kernel, plan, scenario, &dir, &programs.vswap)
             .unwrap_or_else(|err| vec![format!("cannot be judged: {err:#}")]);
         sh::say(format!("{}: {}", scenario.name, if found.is_empty() { "holds" } else { "FAILED" }));
         failures.extend(found.into_iter().map(|f| format!("{} {}: {f}", guest.name, scenario.name)));
@@ -162,10 +167,6 @@ fn judge(
     dir: &Path,
     vswap: &Path,
 ) -> Result<Vec<String>> {
-    if let Some(why) = evidence::skipped(dir) {
-        sh::say(format!("{}: not on a kernel {why}", scenario.name));
-        return Ok(Vec::new());
-    }
     let mut kernel = evidence::Kernel::read(dir, Ways::of(&kernel.name)).context("evidence")?;
     if scenario.end == End::Late {
         kernel.ways = kernel.ways.begun_late();

@@ -9,7 +9,7 @@ mod virtual_swap;
 
 use super::evidence::{Kernel, Vswap};
 use super::scenario::{End, Scenario};
-use equalities::equalities;
+use equalities::{equalities, of_hook};
 use model::{designs, faultless, history, model, warm};
 use numbers::{compared, counters, devices, numbers, tables};
 use slots::{backends, confirmed_only, slot_set};
@@ -133,9 +133,15 @@ pub(crate) fn trace(scenario: &Scenario, kernel: &Kernel, vswap: &Vswap) -> Vec<
                 (total("alloc") + kernel.virtual_left).checked_sub(stay),
                 total("free"),
             );
+            // Every round of a swapoff tells it again. A device may have no slot in use where slots are virtual, and then
+            // there is nothing to bring back.
+            if !kernel.ways.virtual_swap {
+                bad.positive("begins of swapoff told", Some(of_hook(vswap, "swapoff_begin", "emitted")));
+            }
             history(vswap, &mut bad);
             if kernel.ways.model {
-                // That it began is not in the trace, and the allocator refuses from then on: no agreement is asked for.
+                // It is told after the allocator began to refuse, by which time workers have asked: no agreement is
+                // wanted.
                 faultless(vswap, &mut bad);
             }
         }
