@@ -2,6 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use std::convert::Infallible;
 use std::sync::Arc;
 use vswap_common::Record;
 use vswap_common::record::RECORD_SIZE;
@@ -32,6 +33,19 @@ fuzz_target!(|data: &[u8]| {
     }
     let snapshot = collector.snapshot();
     assert_eq!(collector.slots().count() as u64, snapshot.used());
-    collector.opening();
     assert_eq!(collector.key_slots().filter(|r| r.kind == 1 && r.flags & 7 != 0).map(|r| u64::from(r.nr)).sum::<u64>(), snapshot.used());
+    // What opens the next file is the same whether the slots stay or go.
+    let mut told = Vec::new();
+    let keep = |record| {
+        told.push(record);
+        Ok::<(), Infallible>(())
+    };
+    let Ok(()) = collector.opening(keep);
+    let mut again = told.iter();
+    let compare = |record| {
+        assert_eq!(again.next(), Some(&record));
+        Ok::<(), Infallible>(())
+    };
+    let Ok(()) = collector.into_opening(compare);
+    assert_eq!(again.next(), None);
 });
