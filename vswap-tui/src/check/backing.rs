@@ -89,7 +89,9 @@ impl Checker {
             return true;
         }
         let end = end.next_multiple_of(u64::from(CLUSTER_SLOTS));
-        if end > MAX_SLOTS || !self.memory.grow(Device::memory(end - self.reach)) {
+        if end > MAX_SLOTS
+            || !self.memory.grow(Device::virtual_memory(end - self.reach, self.model.config().shift()))
+        {
             self.too_large(end);
             return false;
         }

@@ -47,6 +47,11 @@ impl Checker {
         (self.known, self.result.from_swapon) = (false, false);
     }
 
+    /// Bytes that a device of so many slots may take.
+    fn memory_of(&self, slots: u64) -> u64 {
+        Device::memory(slots, self.model.config().shift())
+    }
+
     pub(super) fn swap_on(&mut self, e: &Event) {
         let max = e.entry.off();
         // Which pages are bad is not in the trace: a device with any is followed from a cold start.
@@ -54,7 +59,7 @@ impl Checker {
             self.unknown_start();
         }
         let slots = self.physical_slots();
-        if slots.saturating_add(max) > MAX_SLOTS || !self.memory.grow(Device::memory(max)) {
+        if slots.saturating_add(max) > MAX_SLOTS || !self.memory.grow(self.memory_of(max)) {
             self.unknown_start();
             return self.too_large(max);
         }
@@ -72,7 +77,7 @@ impl Checker {
         log::warn!(
             "the model does not follow {slots} slots of swap: it holds at most {MAX_SLOTS}, and what --memory-limit leaves \
              room for ({} bytes for these)",
-            Device::memory(slots)
+            self.memory_of(slots)
         );
         self.fault();
     }
@@ -82,7 +87,7 @@ impl Checker {
         self.check_invariants();
         let max = self.model.device(dev).map_or(0, |device| device.max);
         match self.model.swapoff(dev) {
-            Ok(_) => self.memory.shrink(Device::memory(max)),
+            Ok(_) => self.memory.shrink(self.memory_of(max)),
             Err(_) => self.fault(),
         }
         self.priorities[usize::from(dev) % MAX_DEVICES] = None;

@@ -189,7 +189,7 @@ impl Checker {
     fn start_from(&mut self, warm: Warm) {
         let slots = warm.slots_of_devices();
         self.memory = Claim::default();
-        if slots > MAX_SLOTS || !self.memory.grow(Device::memory(slots)) {
+        if slots > MAX_SLOTS || !self.memory.grow(Device::memory(slots, self.model.config().shift())) {
             return self.too_large(slots);
         }
         match warm.model(*self.model.config()) {

@@ -36,7 +36,7 @@ pub enum Touch {
 }
 
 /// Slots the tables have room for. Without THP swap a cluster uses the first half of them.
-const ROOM: usize = CLUSTER_SLOTS as usize;
+pub(super) const ROOM: usize = CLUSTER_SLOTS as usize;
 
 /// The tables of a populated cluster, taken back when it empties. The memcg ids of `memcg_table` are in the words.
 #[derive(Debug)]

@@ -1,9 +1,10 @@
 //! A swap device (`struct swap_info_struct`) and how `swapon` sets it up.
 
-use super::cluster::{Cluster, Flag, Tables};
+use super::cluster::{Cluster, Flag, ROOM, Tables};
 use super::fault::Fault;
 use super::index::Indices;
 use super::lists::Lists;
+use super::vword::Vword;
 use super::word::Word;
 use super::xarray::ZswapTrees;
 use vswap_common::slot::ORDERS;
@@ -162,11 +163,18 @@ impl Device {
         Ok(dev)
     }
 
-    /// The most memory that a physical device of `max` slots takes in the model, bytes: all clusters populated.
-    pub const fn memory(max: u64) -> u64 {
+    /// The most memory that a physical device of `max` slots takes in the model, bytes: all clusters populated, of
+    /// `1 << shift` slots each. The tables of a small cluster are as large as those of a large one.
+    pub const fn memory(max: u64, shift: u32) -> u64 {
         let links = 4 * size_of::<u32>() as u64;
         let cluster = (size_of::<Cluster>() + size_of::<Tables>()) as u64 + links;
-        max.div_ceil(vswap_common::slot::CLUSTER_SLOTS as u64).saturating_mul(cluster)
+        max.div_ceil(1 << shift).saturating_mul(cluster)
+    }
+
+    /// The same for slots of the virtual device, whose tables say where the data is as well.
+    pub const fn virtual_memory(max: u64, shift: u32) -> u64 {
+        let places = (ROOM * size_of::<Vword>()) as u64;
+        Self::memory(max, shift).saturating_add(max.div_ceil(1 << shift).saturating_mul(places))
     }
 
     /// The virtual device as it stands after boot (`vswap_init`): cluster 0 with the header slot, on no list.
@@ -274,5 +282,20 @@ impl Device {
             + self.clusters.iter().filter_map(|c| c.tables.as_deref()).map(tables).sum::<usize>()
             + self.spare.iter().map(|t| tables(t)).sum::<usize>()
             + self.trees.bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_clusters_have_tables_as_large_as_large_ones() {
+        let slots = 1 << 20;
+        assert_eq!(Device::memory(slots, 8), 2 * Device::memory(slots, 9));
+        let tables = Tables::new(true).bytes() as u64;
+        for shift in [8, 9] {
+            assert!(Device::virtual_memory(slots, shift) >= (slots >> shift) * tables);
+        }
     }
 }

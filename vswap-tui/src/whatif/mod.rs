@@ -50,10 +50,12 @@ use vswap_common::slot::{CLUSTER_SLOTS, MAX_DEVICES, ORDERS};
 /// Slots of all recorded devices; as many as the slot map has.
 const MAX_SLOTS: u64 = 64 << 20;
 
-/// The most that a recorded device of `max` slots takes: where its pages are, a slot of the design for each, and on the
+/// The most that a recorded device of `max` slots takes under a design: where its pages are, a slot for each, and on a
 /// virtual device another.
-const fn memory(max: u64) -> u64 {
-    max.saturating_mul(places::SLOT_BYTES).saturating_add(Device::memory(max).saturating_mul(3))
+fn memory(max: u64, design: &Config) -> u64 {
+    let (shift, virt) = (design.shift(), design.policy.virt.is_some());
+    let slots = Device::memory(max, shift) + if virt { Device::virtual_memory(max, shift) } else { 0 };
+    max.saturating_mul(places::SLOT_BYTES).saturating_add(slots)
 }
 
 /// What is counted beside the model.
@@ -166,7 +168,9 @@ impl WhatIf {
         }
         let max = spec.last_page + 1;
         self.forget_size(dev);
-        if self.slots.iter().sum::<u64>().saturating_add(max) > MAX_SLOTS || !self.memory.grow(memory(max)) {
+        if self.slots.iter().sum::<u64>().saturating_add(max) > MAX_SLOTS
+            || !self.memory.grow(memory(max, self.target.model.config()))
+        {
             self.tallies.too_large += 1;
             return;
         }
@@ -180,7 +184,7 @@ impl WhatIf {
     /// The memory that a device took, when it is gone.
     fn forget_size(&mut self, dev: u8) {
         if let Some(slots) = self.slots.get_mut(usize::from(dev)) {
-            self.memory.shrink(memory(std::mem::take(slots)));
+            self.memory.shrink(memory(std::mem::take(slots), self.target.model.config()));
         }
     }
 
