@@ -134,12 +134,8 @@ pub(crate) fn run(args: &VmArgs) -> Result<u8> {
         Some(path) => std::fs::read_to_string(path).with_context(|| path.display().to_string())?,
         None if args.live => live::WORKLOAD.to_owned(),
         None => {
-            let options = suite::Options {
-                out: args.out.clone(),
-                only: args.only.clone(),
-                judge_only: args.judge,
-                sure: false,
-            };
+            let options =
+                suite::Options { out: args.out.clone(), only: args.only.clone(), judge_only: args.judge };
             return suite::run_on(&kernel, &programs, &options).map(|()| 0);
         }
     };

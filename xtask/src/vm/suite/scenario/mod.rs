@@ -7,8 +7,6 @@ mod life;
 mod own;
 mod parallel;
 
-pub(super) use late::LOSSY;
-
 /// What the recorder should have seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Backing {
