@@ -62,6 +62,7 @@ impl Theme {
             () if set("NO_COLOR").is_some() => Depth::Mono,
             () if many || term.ends_with("-direct") => Depth::True,
             () if term.contains("256color") => Depth::Indexed,
+            () if monochrome(&term) => Depth::Mono,
             () => Depth::Sixteen,
         };
         Self { depth, ascii: !utf8 || term == "linux" }
@@ -237,6 +238,12 @@ impl Theme {
     }
 }
 
+/// Terminals that have no colours, by the names that terminfo gives them.
+fn monochrome(term: &str) -> bool {
+    let vt = term.strip_prefix("vt").and_then(|n| n.chars().next()).is_some_and(|c| c.is_ascii_digit());
+    (vt && !term.starts_with("vt525")) || ["-m", "-mono"].iter().any(|end| term.ends_with(end))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -258,6 +265,12 @@ mod tests {
         assert!(Theme::from_env(env(&[("NO_COLOR", "")])).colour(), "an empty NO_COLOR does not count");
         let depth = |vars: &[(&str, &str)]| Theme::from_env(env(vars)).depth;
         assert_eq!(depth(&[("TERM", "xterm-256color")]), Depth::Indexed);
+        for none in ["vt100", "vt220-w", "xterm-mono", "linux-m"] {
+            assert_eq!(depth(&[("TERM", none)]), Depth::Mono, "{none}");
+        }
+        for some in ["vt525", "vte", "linux", "xterm", "screen"] {
+            assert_eq!(depth(&[("TERM", some)]), Depth::Sixteen, "{some}");
+        }
         assert_eq!(depth(&[("TERM", "xterm-256color"), ("COLORTERM", "truecolor")]), Depth::True);
     }
 

@@ -5,7 +5,7 @@ use crate::app::App;
 use crate::decode::Event;
 use crate::snapshot::{Backend, List};
 use crate::ui::format;
-use crate::ui::pen::{Pen, tail};
+use crate::ui::pen::{Pen, tail, width};
 use crate::ui::theme::Theme;
 use ratatui::style::Style;
 use vswap_common::why::{Refusal, Writeback, walk};
@@ -17,6 +17,8 @@ const CPU: u16 = 17;
 const KIND: u16 = 18;
 const SLOT: u16 = 34;
 const DETAIL: u16 = 50;
+/// Columns that an owner gets, even if they are not there.
+const OWNER: usize = 12;
 
 /// Column heads for [`draw`].
 pub(super) fn heads(pen: &mut Pen<'_>, y: u16, theme: Theme) {
@@ -49,14 +51,16 @@ pub(super) fn draw(pen: &mut Pen<'_>, y: u16, theme: Theme, app: &App, e: &Event
         text.push_str(&format!("{comma}{link} {}:{}", other.dev(), other.off()));
     }
     if e.has_memcg() {
-        let owner = match (e.memcg, app.frame.snapshot.path(e.memcg)) {
-            (0, _) => "nobody".into(),
-            (_, Some(path)) => tail(path, 40),
-            (id, None) => format!("#{id}"),
-        };
         if !text.is_empty() {
             text.push_str(", ");
         }
+        // Of a path the end says most, so it is cut at its front.
+        let room = usize::from(pen.width().saturating_sub(DETAIL)).saturating_sub(width(&text));
+        let owner = match (e.memcg, app.frame.snapshot.path(e.memcg)) {
+            (0, _) => "nobody".into(),
+            (_, Some(path)) => tail(path, room.max(OWNER)),
+            (id, None) => format!("#{id}"),
+        };
         text.push_str(&owner);
     }
     pen.put(DETAIL, y, &text, Style::new());

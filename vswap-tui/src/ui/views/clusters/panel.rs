@@ -42,16 +42,16 @@ fn under_cursor(pen: &mut Pen<'_>, y: u16, theme: Theme, app: &App, device: &Dev
     let head =
         if grid.per_cell > 1 { format!("Cluster {at}, first of its cell") } else { format!("Cluster {at}") };
     title(pen, y, theme, &head, &[]);
-    pen.put(1, y + 1, &format!("slots {first}-{last}"), Style::new());
-    let mut text = format!("{}, order {}, {} of {CLUSTER_SLOTS} used", name(app, c.list), c.order, c.used());
-    if c.unconfirmed > 0 {
-        text.push_str(&format!(", {} unconfirmed", c.unconfirmed));
-    }
+    let slots = format!("slots {first}-{last}");
+    let text = format!("{}, order {}, {} of {CLUSTER_SLOTS} used", name(app, c.list), c.order, c.used());
+    let doubt = if c.unconfirmed > 0 { format!(", {} unconfirmed", c.unconfirmed) } else { String::new() };
     // Wide panels below the map have room for both in one line.
     let y = if pen.width() >= 70 {
-        pen.put(30, y + 1, &text, theme.list(c.list));
+        pen.put(1, y + 1, &slots, Style::new());
+        pen.put(30, y + 1, &format!("{text}{doubt}"), theme.list(c.list));
         y + 2
     } else {
+        pen.put(1, y + 1, &format!("{slots}{doubt}"), Style::new());
         pen.put(1, y + 2, &text, theme.list(c.list));
         y + 3
     };

@@ -29,9 +29,8 @@ pub(super) fn devices(pen: &mut Pen<'_>, theme: Theme, app: &App) {
     let fit = fits(all.len(), rows);
     for (i, d) in all.iter().take(fit).enumerate() {
         let y = 1 + i as u16;
-        let label = if d.active { d.name.clone() } else { format!("{} (off)", d.name) };
         pen.right(2, y, &d.dev.to_string(), theme.dim());
-        pen.put(3, y, &tail(&label, name), Style::new());
+        pen.put(3, y, &tail(&d.name, name), Style::new());
         let pages = match (d.r#virtual, d.pages) {
             (true, _) => "virtual".into(),
             (false, 0) => "-".into(),
@@ -40,9 +39,10 @@ pub(super) fn devices(pen: &mut Pen<'_>, theme: Theme, app: &App) {
         pen.right(size, y, &pages, Style::new());
         let full = d.pages > 0 && d.used.saturating_mul(10) >= d.pages.saturating_mul(9);
         // A virtual device has no size: slots in use say more.
-        let share = match d.r#virtual {
-            true => format::count_in(d.used, 5),
-            false => format::percent_of(d.used, d.pages),
+        let share = match (d.active, d.r#virtual) {
+            (false, _) => "off".into(),
+            (true, true) => format::count_in(d.used, 5),
+            (true, false) => format::percent_of(d.used, d.pages),
         };
         pen.right(used, y, &share, if full { theme.warn() } else { Style::new() });
         if bar > 0 {
