@@ -29,6 +29,7 @@ pub(crate) mod recorded;
 pub mod recorder;
 pub mod report;
 pub mod runtime;
+mod say;
 pub mod snapshot;
 pub mod source;
 pub mod term;

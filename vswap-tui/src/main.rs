@@ -36,7 +36,7 @@ fn main() -> ExitCode {
     match result {
         Ok(code) => ExitCode::from(code as u8),
         Err(err) => {
-            eprintln!("vswap: {err:#}");
+            vswap_tui::say!("vswap: {err:#}");
             ExitCode::from(exit::code_of(&err) as u8)
         }
     }

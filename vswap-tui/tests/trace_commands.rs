@@ -284,3 +284,26 @@ fn a_reader_that_leaves_early_is_no_failure() {
     assert_eq!(out.status.code(), Some(0), "{}", String::from_utf8_lossy(&out.stderr));
     assert!(out.stderr.is_empty(), "{}", String::from_utf8_lossy(&out.stderr));
 }
+
+#[test]
+fn messages_that_nobody_reads_change_no_exit_code() {
+    let t = trace(&records(), None);
+    for args in [&["report"][..], &["slots"], &["report", "/nonexistent"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut run = std::process::Command::new(assert_cmd::cargo::cargo_bin("vswap"));
+        run.args(args).args((args.len() == 1).then_some(&t.path));
+        let out = run.stderr(writer).output().unwrap();
+        assert_eq!(out.status.code(), Some(if args.len() == 1 { 5 } else { 1 }), "{args:?}");
+    }
+}
+
+#[test]
+fn the_endpoint_is_not_forgotten_where_no_slots_are_told() {
+    for rung in ["counters", "tracepoint"] {
+        let args = ["live", "--headless", "--openmetrics", "0", "--rung", rung];
+        let run = Command::cargo_bin("vswap").unwrap().args(args).assert().code(2);
+        let said = String::from_utf8(run.get_output().stderr.clone()).unwrap();
+        assert!(said.contains("--openmetrics"), "{said}");
+    }
+}

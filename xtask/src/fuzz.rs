@@ -64,6 +64,19 @@ pub(crate) fn run(args: &FuzzArgs) -> Result<()> {
     Ok(())
 }
 
+/// Compiles the targets, uninstrumented: they are a workspace of their own, which nothing else looks at. libFuzzer is
+/// written in C++; where there is no compiler for it they are left out, and that is said.
+pub(crate) fn check() -> Result<()> {
+    if sh::which("c++").is_none() {
+        sh::say("Fuzz targets: SKIPPED (no c++ to compile libFuzzer with)");
+        return Ok(());
+    }
+    let mut check = sh::cargo();
+    check.args(["check", "--quiet", "--manifest-path"]).arg(sh::root().join("fuzz/Cargo.toml"));
+    check.arg("--target-dir").arg(sh::root().join("target/fuzz"));
+    sh::step("Fuzz targets compile", &mut check)
+}
+
 /// Names of the targets: the files of the folder.
 fn targets(folder: &Path) -> Result<Vec<String>> {
     let mut names: Vec<String> = std::fs::read_dir(folder.join("fuzz_targets"))?

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything, cheapest first.
 
-use crate::{bed, build, setup, sh, vm};
+use crate::{bed, build, fuzz, setup, sh, vm};
 use anyhow::Result;
 
 /// Options of `test`.
@@ -26,6 +26,7 @@ pub(crate) fn run(args: &TestArgs) -> Result<()> {
         "Lints",
         sh::cargo().args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]),
     )?;
+    fuzz::check()?;
     sh::step("Unit and integration tests", sh::cargo().args(["test", "--workspace"]))?;
     bed::exports()?;
     build::static_vswap()?;

@@ -3,7 +3,7 @@
 use super::drain::{drain, exit_of, quiet_on_broken_pipe, tell};
 use crate::check::{self, Beside};
 use crate::cli::DiffArgs;
-use crate::exit::Exit;
+use crate::exit::{Exit, ExitError};
 use crate::report::{Report, diff};
 use crate::runtime::headless::{self, Limit};
 use crate::source::Source;
@@ -31,14 +31,27 @@ pub fn run(args: &DiffArgs) -> anyhow::Result<Exit> {
     let printed = if args.json {
         serde_json::to_writer_pretty(&mut out, &rows).map_err(io::Error::from).and_then(|()| writeln!(out))
     } else {
-        diff::table(&rows, [&name(&args.a), &name(&args.b)], [a.len(), b.len()], &mut out)
+        let [left, right] = names(&args.a, &args.b);
+        diff::table(&rows, [&left, &right], [a.len(), b.len()], &mut out)
     };
     quiet_on_broken_pipe(printed.and_then(|()| out.flush())).context("write to standard output")?;
     Ok(exit)
 }
 
-fn name(path: &Path) -> String {
-    path.file_stem().map_or_else(|| "?".into(), |s| s.to_string_lossy().chars().take(NAME).collect())
+/// Heads of the columns: the begin of each name, or the end where they begin alike; told apart in any case.
+fn names(a: &Path, b: &Path) -> [String; 2] {
+    let stem =
+        |path: &Path| path.file_stem().map_or_else(|| "?".into(), |s| s.to_string_lossy().into_owned());
+    let begin = |name: &String| name.chars().take(NAME).collect::<String>();
+    let end =
+        |name: &String| name.chars().skip(name.chars().count().saturating_sub(NAME)).collect::<String>();
+    let full = [stem(a), stem(b)];
+    let (begins, ends) = (full.each_ref().map(begin), full.each_ref().map(end));
+    match (begins[0] != begins[1], ends[0] != ends[1]) {
+        (true, _) => begins,
+        (false, true) => ends,
+        (false, false) => ["A".into(), "B".into()],
+    }
 }
 
 /// Reports of all recordings of one side.
@@ -83,7 +96,7 @@ fn report(path: &Path, checked: bool) -> anyhow::Result<(Value, Exit)> {
     }
     let source = TraceSource::open(path)?;
     let header = source.header();
-    check::knows(header).map_err(anyhow::Error::msg)?;
+    check::knows(header).map_err(|why| ExitError::new(Exit::NotSupported, why))?;
     let beside = Beside::new(String::new()).with_model(header);
     let outcome =
         headless::run(Box::new(source), Some(beside), None, Limit::Input, None, &AtomicBool::new(false))?;
@@ -94,4 +107,18 @@ fn report(path: &Path, checked: bool) -> anyhow::Result<(Value, Exit)> {
     }
     tell(outcome.damage().as_deref(), outcome.missing(), outcome.snapshot.losses.untracked);
     Ok((serde_json::to_value(&report)?, outcome.exit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_told_apart() {
+        let of = |a: &str, b: &str| names(Path::new(a), Path::new(b));
+        assert_eq!(of("x/base", "patched.vswap"), ["base", "patched"]);
+        let alike = of("linux-7.3-1cpu-order0.vswap", "linux-7.3-1cpu-mixed.vswap");
+        assert!(alike[0].ends_with("order0") && alike[1].ends_with("mixed"), "{alike:?}");
+        assert_eq!(of("base/run.vswap", "patched/run.vswap"), ["A", "B"]);
+    }
 }

@@ -74,17 +74,17 @@ pub(super) fn exit_of(damage: Option<&str>, missing: u64) -> Exit {
 /// Says on stderr why the exit code is not 0: `missing` events, `untracked` of them for want of memory.
 pub(super) fn tell(damage: Option<&str>, missing: u64, untracked: u64) {
     if let Some(damage) = damage {
-        eprintln!("vswap: {damage}");
+        crate::say!("vswap: {damage}");
     }
     if untracked > 0 {
-        eprintln!(
+        crate::say!(
             "vswap: {untracked} changes of slots were not followed, there was no memory for them: a larger --memory-limit \
              helps, up to 64 M slots"
         );
     }
     let missing = missing.saturating_sub(untracked);
     if missing > 0 {
-        eprintln!("vswap: {missing} events were lost; the slots they may have touched are unconfirmed");
+        crate::say!("vswap: {missing} events were lost; the slots they may have touched are unconfirmed");
     }
 }
 

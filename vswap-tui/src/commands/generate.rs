@@ -32,13 +32,13 @@ pub fn run(args: &GenerateArgs) -> anyhow::Result<Exit> {
     let out = file::create(&args.output, args.force)?;
     let written = match write(out, Generator::of(spec), args.events, &stop) {
         Err(TraceError::Io(e)) if e.kind() == io::ErrorKind::BrokenPipe => {
-            eprintln!("vswap: the reader closed the stream");
+            crate::say!("vswap: the reader closed the stream");
             return Ok(Exit::Ok);
         }
         other => other.context("write the trace; what was written before is kept")?,
     };
     let per = written.bytes as f64 / written.records.max(1) as f64;
-    eprintln!("vswap: {} generated events, {} bytes ({per:.1} an event)", written.records, written.bytes);
+    crate::say!("vswap: {} generated events, {} bytes ({per:.1} an event)", written.records, written.bytes);
     Ok(Exit::Ok)
 }
 

@@ -25,12 +25,13 @@ pub fn run(args: &LiveArgs, debug_bpf: bool) -> anyhow::Result<Exit> {
     }
     let designs = whatif::designs(&args.designs)?;
     let model = args.check || !designs.is_empty();
+    let slots_only = model || args.view.openmetrics.is_some();
     match if args.totals { Rung::Counters } else { args.rung } {
-        rung @ (Rung::Tracepoint | Rung::Counters) if model => {
+        rung @ (Rung::Tracepoint | Rung::Counters) if slots_only => {
             let rung = rung.to_possible_value().map_or_else(String::new, |v| v.get_name().to_owned());
             return Err(ExitError::new(
                 Exit::Usage,
-                format!("the model needs slots, which --rung {rung} does not tell"),
+                format!("the model and --openmetrics need slots, which --rung {rung} does not tell"),
             ));
         }
         Rung::Counters => return totals::run(&args.view, None, "only counters were asked for".to_owned()),
@@ -54,7 +55,7 @@ pub fn run(args: &LiveArgs, debug_bpf: bool) -> anyhow::Result<Exit> {
             };
             match LiveSource::open(options) {
                 Ok(source) => (Box::new(source), Origin::Live),
-                Err(refusal) => return below(args, model, refusal),
+                Err(refusal) => return below(args, slots_only, refusal),
             }
         }
     };
@@ -62,7 +63,7 @@ pub fn run(args: &LiveArgs, debug_bpf: bool) -> anyhow::Result<Exit> {
     drop_privileges()?;
     if origin == Origin::Live && args.view.headless() {
         // Whoever starts a load when he reads this has all of it counted.
-        eprintln!("vswap: watching this host");
+        crate::say!("vswap: watching this host");
     }
     let header = source.header();
     let mut beside = Beside::new("start with `vswap live --check` to run the model beside the kernel".into());
@@ -79,18 +80,18 @@ pub fn run(args: &LiveArgs, debug_bpf: bool) -> anyhow::Result<Exit> {
 }
 
 /// The kernel does not let its functions be traced: the next rung down that works, unless what was asked for cannot be
-/// had from there.
-fn below(args: &LiveArgs, model: bool, refusal: anyhow::Error) -> anyhow::Result<Exit> {
+/// had from there: the model and the endpoint need slots.
+fn below(args: &LiveArgs, slots_only: bool, refusal: anyhow::Error) -> anyhow::Result<Exit> {
     let exit = code_of(&refusal);
     if !matches!(exit, Exit::NotPermitted | Exit::NotSupported) {
         return Err(refusal);
     }
     let why = format!("{refusal:#}");
-    if !model
+    if !slots_only
         && args.rung == Rung::Auto
         && let Ok(tallies) = tallies()
     {
-        eprintln!(
+        crate::say!(
             "vswap: slots cannot be traced on this kernel (`vswap doctor` shows why, hook by hook); these are the sums of \
              its tracepoints"
         );

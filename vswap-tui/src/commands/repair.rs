@@ -56,8 +56,8 @@ pub fn run(args: &RepairArgs) -> anyhow::Result<Exit> {
     trailer.lost = trailer.lost.saturating_add(gone);
     let done = recorder.finish(&trailer)?;
     match damage {
-        None => eprintln!("vswap: {} is whole; {} records copied", args.file.display(), done.records),
-        Some(damage) => eprintln!(
+        None => crate::say!("vswap: {} is whole; {} records copied", args.file.display(), done.records),
+        Some(damage) => crate::say!(
             "vswap: {}: {damage}. {} records are in {}, {gone} are known to be missing and stand there as a {}",
             args.file.display(),
             done.records,

@@ -72,7 +72,7 @@ pub(super) fn run(args: &ViewArgs, tallies: Option<Tallies>, why: String) -> any
         }
         left.view
     } else {
-        eprintln!("vswap: {LEFT_OUT}");
+        crate::say!("vswap: {LEFT_OUT}");
         match lines(args, &mut sampler, interval)? {
             Some(last) => last,
             None => return Ok(Exit::Ok),

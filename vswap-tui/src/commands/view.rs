@@ -74,7 +74,7 @@ pub(super) fn run(source: Box<dyn Source>, show: Show, args: &ViewArgs) -> anyho
         let stop = term::stop_flag()?;
         let exposition = args.openmetrics.map(Exposition::listen).transpose()?;
         if let Some(exposition) = &exposition {
-            eprintln!("vswap: metrics at http://{}/metrics", exposition.address());
+            crate::say!("vswap: metrics at http://{}/metrics", exposition.address());
         }
         let outcome = headless::run(source, show.beside, show.pace, show.limit, exposition, &stop)?;
         let damage = outcome.end.as_ref().and_then(|e| e.damage.clone());

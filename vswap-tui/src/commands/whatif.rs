@@ -70,7 +70,7 @@ pub(super) fn run(args: &ReplayArgs, designs: &[Design]) -> anyhow::Result<Exit>
     };
     quiet_on_broken_pipe(io::stdout().write_all(text.as_bytes())).context("write to stdout")?;
     if let Some(damage) = &damage {
-        eprintln!("vswap: {damage}");
+        crate::say!("vswap: {damage}");
     }
     Ok(match damage {
         Some(_) => Exit::Damaged,

@@ -241,6 +241,6 @@ mod tests {
     }
 
     fn skipped(why: &anyhow::Error) {
-        eprintln!("SKIPPED on this host: {why:#}");
+        crate::say!("SKIPPED on this host: {why:#}");
     }
 }

@@ -72,12 +72,12 @@ pub fn run(args: &RecordArgs, debug_bpf: bool) -> anyhow::Result<Exit> {
     }
     let recording = Recording::begin(args, tracer.header())?;
     drop_privileges()?;
-    eprintln!("vswap: recording to {}", recording.target());
+    crate::say!("vswap: recording to {}", recording.target());
     let mut desk = Desk::open(recording)?;
 
     let mut child = held.map(Held::let_go).transpose()?;
     if let Some(why) = tracer.late() {
-        eprintln!("vswap: slots in use before are unknown until something happens to them: {why}");
+        crate::say!("vswap: slots in use before are unknown until something happens to them: {why}");
     }
     let every = if stream { args.keeping.flush.min(FLUSH_STREAM) } else { args.keeping.flush };
     let reason = pump(&mut tracer, &mut desk, args.duration, every, &signals, child.as_mut())?;
@@ -89,7 +89,7 @@ pub fn run(args: &RecordArgs, debug_bpf: bool) -> anyhow::Result<Exit> {
     let last = trailer.clone();
     let written = desk.ask(move |recording| recording.finish(&last))?;
     if desk.ask(|recording| Ok(recording.reader_gone))? {
-        eprintln!("vswap: the reader closed the stream");
+        crate::say!("vswap: the reader closed the stream");
     }
     summarize(written, trailer.lost);
     if let Some(view) = &verified {
@@ -124,7 +124,7 @@ fn pump(
         }
         // Whoever waits for a map that is certain again wants to know both: that it is not, and that it is.
         if tracer.rescan_due() && !std::mem::replace(&mut due, true) {
-            eprintln!("vswap: records were lost: the kernel's tables are read again when no more are");
+            crate::say!("vswap: records were lost: the kernel's tables are read again when no more are");
         }
         due &= tracer.rescan_due();
         let now = Instant::now();
@@ -161,13 +161,13 @@ fn pump(
             && let Some(status) = child.try_wait().context("wait for the command")?
         {
             if !status.success() {
-                eprintln!("vswap: the command ended with {status}");
+                crate::say!("vswap: the command ended with {status}");
             }
             break "command";
         }
     };
     if progress {
-        eprintln!();
+        crate::say!("");
     }
     Ok(reason)
 }
@@ -182,7 +182,7 @@ fn books(tracer: &Tracer, reason: String) -> anyhow::Result<Trailer> {
 /// What was in swap before: how much was read, and what could not be.
 fn tell_scan(scan: &ScanResult) {
     if let Some(why) = &scan.failed {
-        eprintln!(
+        crate::say!(
             "vswap: the scan of the kernel's tables ended early: {why}. Slots it did not read are unknown until \
              something happens to them"
         );
@@ -192,7 +192,7 @@ fn tell_scan(scan: &ScanResult) {
         0 => String::new(),
         n => format!(", {n} of them in doubt"),
     };
-    eprintln!("vswap: scanned {} slots in {} ms{doubt}", scan.slots, scan.took.as_millis());
+    crate::say!("vswap: scanned {} slots in {} ms{doubt}", scan.slots, scan.took.as_millis());
 }
 
 fn show(status: &Status, tracer: &Tracer, elapsed: Duration) {
@@ -213,8 +213,8 @@ fn summarize(written: Written, lost: u64) {
     let Written { records, bytes, files } = written;
     let per = if records == 0 { 0.0 } else { bytes as f64 / records as f64 };
     let files = if files > 1 { format!(" in {files} files") } else { String::new() };
-    eprintln!("vswap: {records} records, {bytes} bytes{files} ({per:.1} a record)");
+    crate::say!("vswap: {records} records, {bytes} bytes{files} ({per:.1} a record)");
     if lost > 0 {
-        eprintln!("vswap: LOST {lost} records; the trace says where. A larger --ring-size helps");
+        crate::say!("vswap: LOST {lost} records; the trace says where. A larger --ring-size helps");
     }
 }

@@ -43,7 +43,7 @@ impl InFlight {
         let (path, bytes) = self.flight.save(&mut self.series, trailer)?;
         self.saved.files += 1;
         self.saved.bytes += bytes;
-        eprintln!("vswap: saved {} ({bytes} bytes): {}", path.display(), trailer.reason);
+        crate::say!("vswap: saved {} ({bytes} bytes): {}", path.display(), trailer.reason);
         Ok(())
     }
 }
@@ -114,7 +114,7 @@ impl Recording {
     pub(super) fn trigger(&mut self, why: String) {
         if self.due.is_none() && matches!(self.output, Output::Flight(_)) {
             let after = self.args.keeping.after;
-            eprintln!("vswap: {why}; recording on for {} s", after.as_secs());
+            crate::say!("vswap: {why}; recording on for {} s", after.as_secs());
             self.due = Instant::now().checked_add(after).map(|at| (why, at));
         }
     }

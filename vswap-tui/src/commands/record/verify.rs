@@ -54,11 +54,12 @@ pub(super) fn tell(view: &VerifyView) {
         0 => String::new(),
         n => format!(" ({n} more are not known for certain)"),
     };
-    eprintln!(
+    crate::say!(
         "vswap: compared {} slots with the kernel's tables{unknown}: {} differ",
-        view.checked, view.differing
+        view.checked,
+        view.differing
     );
     for example in &view.examples {
-        eprintln!("vswap: {example}");
+        crate::say!("vswap: {example}");
     }
 }
