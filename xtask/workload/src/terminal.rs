@@ -19,7 +19,7 @@ const REDRAW: Duration = Duration::from_secs(1);
 const ROWS: u16 = 50;
 const COLUMNS: u16 = 160;
 
-/// A text to wait for, or `wait:FILE`; and what to type then, or `mark:FILE`: others wait for each other likewise.
+/// A text to wait for, or `wait:FILE`, or `text:FILE` for the text that will be in a file; and what to type then, or `mark:FILE`: others wait for each other likewise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Line {
     wanted: String,
@@ -67,10 +67,13 @@ pub(crate) fn talk(lines: &[Line], command: &[String], out: &mut impl Write) -> 
             sink.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&chunk[..n]);
         }
     });
-    let heard = |wanted: &str, seen: &str| match wanted.strip_prefix("wait:") {
-        Some(file) => Path::new(file).exists(),
-        // The screen moves over blanks instead of drawing them.
-        None => solid(seen).contains(&solid(wanted)),
+    // The screen moves over blanks instead of drawing them.
+    let says = |wanted: &str, seen: &str| solid(seen).contains(&solid(wanted));
+    let heard = |wanted: &str, seen: &str| match (wanted.strip_prefix("wait:"), wanted.strip_prefix("text:"))
+    {
+        (Some(file), _) => Path::new(file).exists(),
+        (_, Some(file)) => std::fs::read_to_string(file).is_ok_and(|text| says(&text, seen)),
+        (None, None) => says(wanted, seen),
     };
     let seen = || text(&screen.lock().unwrap_or_else(PoisonError::into_inner));
     for line in lines {
@@ -168,14 +171,17 @@ mod tests {
     #[test]
     fn a_conversation_is_held_to_its_end() {
         let mark = std::env::temp_dir().join(format!("vswap-terminal.{}", std::process::id()));
-        let lines =
-            ["who|me\n", "hello me|mark:@", "wait:@|\n"].map(|l| l.replace('@', &mark.to_string_lossy()));
+        let told = std::env::temp_dir().join(format!("vswap-terminal-told.{}", std::process::id()));
+        std::fs::write(&told, "hello me\n").unwrap();
+        let lines = ["who|me\n", "text:%|mark:@", "wait:@|\n"]
+            .map(|l| l.replace('@', &mark.to_string_lossy()).replace('%', &told.to_string_lossy()));
         let lines = lines.map(|l| line(&l).unwrap());
         let mut out = Vec::new();
         let script = words(&["sh", "-c", "echo who; read n; echo hello $n; read end"]);
         talk(&lines, &script, &mut out).unwrap();
         assert!(String::from_utf8_lossy(&out).contains("hello me"));
         std::fs::remove_file(mark).unwrap();
+        std::fs::remove_file(told).unwrap();
         let dead = talk(&[line("never|").unwrap()], &words(&["sh", "-c", "echo no; exit 3"]), &mut out);
         assert!(dead.unwrap_err().to_string().contains("before it said 'never'"));
         let failed =
