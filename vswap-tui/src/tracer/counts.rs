@@ -78,11 +78,7 @@ impl Counters {
             fault: sum.fault,
             map_full: sum.map_full,
             recursion_misses: sum.skipped + self.unseen_by(ebpf, hook),
-            runs: [Some(hook.program()), twin_name(hook.program())]
-                .into_iter()
-                .flatten()
-                .filter_map(|name| number(ebpf, name, "run_cnt"))
-                .sum(),
+            runs: runs(ebpf, hook),
         }
     }
 
@@ -121,6 +117,14 @@ impl Counters {
             self.links[*hook as usize].clear();
         }
     }
+}
+
+/// Runs of the hook's own program and its twin, or of those that stand in for it on a kernel where neither is loaded.
+fn runs(ebpf: &Ebpf, hook: Hook) -> u64 {
+    let of = |name: &str| number(ebpf, name, "run_cnt");
+    let own = [Some(hook.program()), twin_name(hook.program())].into_iter().flatten();
+    let own = own.filter_map(of).reduce(|sum, runs| sum + runs);
+    own.unwrap_or_else(|| hook.helpers().iter().filter_map(|name| of(name)).sum())
 }
 
 /// Programs of the hook that have no second copy to make up for what the kernel skips.
