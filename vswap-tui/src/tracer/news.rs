@@ -28,6 +28,8 @@ pub(super) struct News {
     next_there: u16,
     next_census: Option<Instant>,
     next_look: Option<Instant>,
+    /// Looks still to be taken often: what was told last may not be the end of it.
+    fresh: u8,
 }
 
 /// What the kernel writes behind the path of a removed cgroup (`/proc/PID/cgroup`).
@@ -35,8 +37,10 @@ const REMOVED: &str = " (deleted)";
 /// Cgroups looked after at a time.
 const CENSUS: usize = 1024;
 
-/// `/proc/swaps` is read this often while a device has no name,
+/// `/proc/swaps` is read this often while a device has no name, and so many times after: the kernel shows a device
+/// before swapon has given it its priority, and whose turn it is among devices hangs on that.
 const LOOK_OFTEN: Duration = Duration::from_millis(100);
+const LOOKS_AFTER: u8 = 10;
 /// and this often otherwise.
 const LOOK_SELDOM: Duration = Duration::from_secs(1);
 
@@ -55,6 +59,7 @@ impl News {
             next_there: 0,
             next_census: None,
             next_look: None,
+            fresh: 0,
         }
     }
 
@@ -141,9 +146,11 @@ impl News {
         if !any || self.next_look.is_some_and(|at| now < at) {
             return Vec::new();
         }
-        let waiting = self.unnamed.iter().any(Option::is_some);
+        let waiting = self.fresh > 0 || self.unnamed.iter().any(Option::is_some);
         self.next_look = Some(now + if waiting { LOOK_OFTEN } else { LOOK_SELDOM });
-        self.name_from(&read_swaps(&self.root))
+        let told = self.name_from(&read_swaps(&self.root));
+        self.fresh = if told.is_empty() { self.fresh.saturating_sub(1) } else { LOOKS_AFTER };
+        told
     }
 
     /// Makes the next [`News::devices`] and [`News::cgroups`] look at everything, without waiting for its time: the recording ends.
