@@ -93,8 +93,8 @@ fn copy_if_changed(from: &Path, to: &Path) -> Result<()> {
     if let Some(folder) = to.parent() {
         fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     }
-    // Copy beside, then rename: the old one may be running.
-    let part = to.with_extension("part");
+    // Copy beside, then rename: the old one may be running. Two of us may do so at the same time.
+    let part = to.with_extension(format!("{}.part", std::process::id()));
     fs::copy(from, &part).with_context(|| part.display().to_string())?;
     fs::rename(&part, to).with_context(|| to.display().to_string())
 }
