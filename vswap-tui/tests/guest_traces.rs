@@ -237,3 +237,23 @@ fn the_model_runs_beside_a_stream_and_tells_in_the_summary() {
     let without: Value = serde_json::from_slice(&live(&["--json"])).unwrap();
     assert!(without.get("check").is_none());
 }
+
+#[test]
+fn the_text_tells_of_waste_and_fragmentation_what_the_json_does() {
+    let path = fixture("linux-7.3-4cpu-thp.vswap");
+    let run = Command::cargo_bin("vswap").unwrap().arg("report").arg(path).assert().success();
+    let text = String::from_utf8(run.get_output().stdout.clone()).unwrap();
+    let r = json(&["report", "--json"], "linux-7.3-4cpu-thp.vswap");
+    let device = &r["devices"][0];
+    // In tables thousands are set apart.
+    let line = |first: &str| {
+        let line = text.lines().find(|line| line.starts_with(first)).unwrap();
+        line.replace(',', "").split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let fits: Vec<u64> = serde_json::from_value(device["aligned"].clone()).unwrap();
+    let mut wanted: Vec<String> = fits.iter().map(u64::to_string).collect();
+    wanted.insert(0, "exact".to_owned());
+    wanted.push("/dev/vda".to_owned());
+    assert_eq!(line("  exact "), wanted);
+    assert_eq!(line("  0  ").iter().nth_back(1), Some(&device["waste"].to_string()));
+}

@@ -286,20 +286,28 @@ fn check_slots(shown: &mut Shown, dump: &str, step: usize) {
     }
 }
 
-/// Aligned free runs of order 4 and 9 of the only device, counted from the slots in use.
-fn check_aligned(shown: &mut Shown, dump: &str, pages: u64) {
-    let mut used = vec![false; pages as usize + 1];
+/// Aligned free runs and waste of the only device, counted from the slots in use: what the report says, and of orders 4
+/// and 9 the screen.
+fn check_aligned(shown: &mut Shown, dump: &str, device: &Value) {
+    let mut used = vec![false; n(device, "pages") as usize + 1];
+    let mut waste = 0;
     // The first page holds the header of the device.
     used[0] = true;
     for line in dump.lines() {
         let slot: Value = serde_json::from_str(line).unwrap();
         used[n(&slot, "off") as usize] = true;
+        waste += u64::from(matches!(slot["backend"].as_str(), Some("zswap" | "zero")));
     }
+    assert_eq!(n(device, "waste"), waste);
+    let fits = |order: usize| {
+        used.chunks_exact(1 << order).filter(|run| run.iter().all(|slot| !slot)).count() as u64
+    };
+    let told: Vec<u64> = serde_json::from_value(device["aligned"].clone()).unwrap();
+    assert_eq!(told, (0..=9).map(fits).collect::<Vec<_>>());
     for size in SIZES {
         let screen = shown.view(View::Clusters, size).join(" ");
         for order in [4usize, 9] {
-            let free = used.chunks_exact(1 << order).filter(|run| run.iter().all(|slot| !slot)).count();
-            let wanted = format!(" {order}:{} ", format::count_in(free as u64, 5));
+            let wanted = format!(" {order}:{} ", format::count_in(fits(order), 5));
             assert!(screen.contains(&wanted), "no{wanted}on the screen {size:?}:\n{screen}");
         }
     }
@@ -325,7 +333,7 @@ fn a_recording_of_a_real_kernel_is_shown_as_it_is_from_file_and_stream() {
             let mut shown = file(name, origin, None);
             check(&mut shown, &report);
             check_slots(&mut shown, &dump, 997);
-            check_aligned(&mut shown, &dump, n(&report["devices"][0], "pages"));
+            check_aligned(&mut shown, &dump, &report["devices"][0]);
             let (agreed, all) = (n(&checked, "agreed"), n(&checked, "allocations"));
             assert!(all > 0);
             for size in SIZES {
@@ -347,7 +355,7 @@ fn so_is_its_middle_with_large_folios_writeback_and_reads_from_the_device() {
     check(&mut shown, &report);
     let dump = output(&["slots", "--at", "700ms", path]);
     check_slots(&mut shown, &dump, 97);
-    check_aligned(&mut shown, &dump, n(&report["devices"][0], "pages"));
+    check_aligned(&mut shown, &dump, &report["devices"][0]);
 }
 
 #[test]

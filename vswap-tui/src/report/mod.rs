@@ -23,6 +23,7 @@ use crate::whatif::Row;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
+use vswap_common::slot::ORDERS;
 use vswap_common::why::Writeback;
 
 /// `vswap report --json`. Members may be added, never renamed.
@@ -120,6 +121,13 @@ pub struct Device<'a> {
     pub active: bool,
     /// Slots in use by backend.
     pub backends: Backends,
+    /// Slots in use whose data is in zswap or zero: room on the device that holds nothing. 0 of a virtual device.
+    pub waste: u64,
+    /// Folios of each order from 0 that would still find an aligned run of free slots: how fragmented the device is.
+    /// `null` of a virtual device, which makes clusters as needed.
+    pub aligned: Option<[u64; ORDERS]>,
+    /// False if slots of unknown state were taken for free: `aligned` is at most so much.
+    pub aligned_exact: bool,
 }
 
 /// Slots in use by backend.
@@ -266,6 +274,9 @@ fn device(d: &DeviceView) -> Device<'_> {
         prio: d.prio,
         active: d.active,
         backends: d.mix.into(),
+        waste: d.waste(),
+        aligned: (!d.r#virtual).then_some(d.aligned),
+        aligned_exact: d.aligned_exact,
     }
 }
 

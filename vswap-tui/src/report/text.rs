@@ -3,7 +3,9 @@
 use super::table::Table;
 use super::{Backends, Report};
 use crate::ui::format::{bytes, count, duration, percent_of};
+use std::array;
 use std::io::{self, Write};
+use vswap_common::slot::ORDERS;
 
 /// Cgroups shown; the JSON report has all.
 const MEMCGS: usize = 20;
@@ -19,6 +21,7 @@ pub fn write(r: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
     devices(r, out)?;
     memcgs(r, out)?;
     clusters(r, out)?;
+    fragmentation(r, out)?;
     transitions(r, out)?;
     latencies(r, out)?;
     pages(r, out)?;
@@ -172,8 +175,9 @@ fn data(slots: u64, page: u64) -> String {
 }
 
 fn devices(r: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
-    let mut table =
-        Table::new(&["  dev", "prio", "pages", "used", "share", "folio", "zero", "zswap", "phys", " name"]);
+    let mut table = Table::new(&[
+        "  dev", "prio", "pages", "used", "share", "folio", "zero", "zswap", "phys", "waste", " name",
+    ]);
     for d in &r.devices {
         let state = if d.active { "" } else { " (off)" };
         let kind = if d.r#virtual { " (virtual)" } else { "" };
@@ -187,6 +191,7 @@ fn devices(r: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
             count(d.backends.zero),
             count(d.backends.zswap),
             count(d.backends.phys),
+            count(d.waste),
             format!(" {}{kind}{state}", d.name),
         ]);
     }
@@ -241,6 +246,26 @@ fn clusters(r: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
         table.row([list, c.order.to_string(), count(c.clusters), count(c.slots)]);
     }
     table.write("Clusters", out)
+}
+
+/// Folios of each order that would still find an aligned run of free slots.
+fn fragmentation(r: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
+    const COLUMNS: usize = ORDERS + 2;
+    let heads: [String; COLUMNS] = array::from_fn(|i| match i {
+        0 => "  order".to_owned(),
+        i if i <= ORDERS => (i - 1).to_string(),
+        _ => " name".to_owned(),
+    });
+    let mut table = Table::new(&heads.each_ref().map(String::as_str));
+    for d in r.devices.iter().filter(|d| d.active) {
+        let Some(aligned) = d.aligned else { continue };
+        table.row(array::from_fn(|i| match i {
+            0 => if d.aligned_exact { "  exact" } else { "  at most" }.to_owned(),
+            i if i <= ORDERS => count(aligned[i - 1]),
+            _ => format!(" {}", d.name),
+        }));
+    }
+    table.write("Fragmentation: folios that would still find aligned free slots", out)
 }
 
 fn transitions(r: &Report<'_>, out: &mut impl Write) -> io::Result<()> {

@@ -97,3 +97,11 @@ pub struct DeviceView {
     #[serde(skip)]
     pub clusters: Arc<Vec<ClusterCell>>,
 }
+
+impl DeviceView {
+    /// Slots in use whose data is in zswap or zero: they take room on a device and hold nothing there. None of a virtual
+    /// device, which has no room to waste.
+    pub const fn waste(&self) -> u64 {
+        if self.r#virtual { 0 } else { self.mix[Backend::Zswap as usize] + self.mix[Backend::Zero as usize] }
+    }
+}

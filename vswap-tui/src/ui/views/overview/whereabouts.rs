@@ -63,7 +63,7 @@ fn waste(s: &Snapshot, page: u64) -> (String, bool) {
         s.devices.iter().filter(|d| d.r#virtual == is_virtual).map(part).sum::<u64>()
     };
     let real = sum(false, |d| d.used);
-    let waste = sum(false, |d| d.mix[Backend::Zswap as usize] + d.mix[Backend::Zero as usize]);
+    let waste = sum(false, DeviceView::waste);
     let much = format!("{}, {}", format::bytes(waste.saturating_mul(page)), format::percent_of(waste, real));
     let n = format::count(waste);
     let text = if s.devices.iter().any(|d| d.r#virtual) {
