@@ -61,7 +61,7 @@ pub fn put(hook: Hook, draft: &Draft) -> bool {
     let Some(mut entry) = RING.reserve::<Record>(0) else { return false };
     // SAFETY: both point to this CPU's elements; the adds are atomic because an interrupt on this CPU may run another
     // hook in between.
-    let (seq, lost) = unsafe { (bump(&raw mut (*cpu).seq), read_lost(cpu)) };
+    let (seq, lost) = unsafe { (next(&raw mut (*cpu).seq), read_lost(cpu)) };
     entry.write(Record {
         ts: now(),
         entry: draft.entry,
@@ -140,14 +140,25 @@ fn missing(hook: Hook, which: impl Fn(&mut HookCounts) -> *mut u64) {
     }
 }
 
-/// Adds one and returns what was there.
+/// Adds one.
 ///
 /// # Safety
-/// `p` points to a map value of this CPU.
+/// `p` points to a map value.
 #[inline(always)]
-unsafe fn bump(p: *mut u64) -> u64 {
+unsafe fn bump(p: *mut u64) {
     // SAFETY: by contract `p` is valid and aligned.
-    unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(p, 1) }
+    unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(p, 1) };
+}
+
+/// Adds one and returns what was there. Not relaxed: of a relaxed add LLVM makes the instruction that fetches nothing,
+/// and the "result" is the 1 that was added.
+///
+/// # Safety
+/// As [`bump`].
+#[inline(always)]
+unsafe fn next(p: *mut u64) -> u64 {
+    // SAFETY: by contract `p` is valid and aligned.
+    unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::SeqCst }>(p, 1) }
 }
 
 /// Records that this CPU lost so far.

@@ -1,4 +1,5 @@
-//! What other people's tools make of our exports: DuckDB, Perfetto's protobuf definitions, a Prometheus parser, JSON
+//! What others make of our files: a reader of traces that was written from their description alone, and of our exports
+//! DuckDB, Perfetto's protobuf definitions, a Prometheus parser, JSON
 //! Schema are Python packages in a folder of their own (`target/bed`); Prometheus' own `promtool` comes out of Debian's
 //! package, which is unpacked beside them, not installed: it would start a server. vswap itself needs none of them.
 
@@ -19,16 +20,18 @@ pub(crate) fn exports() -> Result<()> {
     };
     sh::run(sh::cargo().args(["build", "--package", "vswap-tui"]))?;
     let fixtures = sh::root().join("vswap-tui/tests/fixtures");
-    let mut traces: Vec<PathBuf> = std::fs::read_dir(fixtures)?.flatten().map(|e| e.path()).collect();
+    let kinds = fixtures.join("kinds/kinds-1-43.vswap");
+    let mut traces: Vec<PathBuf> = std::fs::read_dir(&fixtures)?.flatten().map(|e| e.path()).collect();
     traces.retain(|t| t.extension().is_some_and(|e| e == "vswap"));
     traces.sort();
     ensure!(!traces.is_empty(), "no recordings in vswap-tui/tests/fixtures");
-    let mut check = Command::new(python);
-    check
-        .arg(sh::root().join("xtask/bed/exports.py"))
-        .arg(sh::root().join("target/debug/vswap"))
-        .args(traces);
-    sh::step("Exports read by other tools", &mut check)
+    let run = |title: &str, script: &str, more: &[PathBuf]| {
+        let mut check = Command::new(&python);
+        check.arg(sh::root().join("xtask/bed").join(script)).arg(sh::root().join("target/debug/vswap"));
+        sh::step(title, check.args(&traces).args(more))
+    };
+    run("Exports read by other tools", "exports.py", &[])?;
+    run("Traces read by docs/trace-format.md alone", "format.py", &[kinds])
 }
 
 /// Prometheus evaluates the rules in `dist/` over series whose answers are known.

@@ -221,6 +221,9 @@ fn loss_and_damage_must_be_admitted() {
     vswap.report_code = 3;
     vswap.report["lost"] = json!(7);
     vswap.report["unconfirmed"] = json!(1);
+    vswap.report["losses"] = json!({"gaps": 1});
+    assert!(check::trace(&lossy, &kernel, &vswap)[0].contains("not told where they happened"));
+    vswap.report["losses"] = json!({"gaps": 10});
     assert_eq!(check::trace(&lossy, &kernel, &vswap), [] as [String; 0]);
     vswap.slots[1].backend = "phys".into();
     assert!(check::trace(&lossy, &kernel, &vswap)[0].contains("called confirmed"));
