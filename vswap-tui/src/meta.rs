@@ -195,6 +195,9 @@ pub struct HookTotals {
     pub map_full: u64,
     /// Calls the kernel skipped because the program, or another kprobe, was already running on that CPU.
     pub recursion_misses: u64,
+    /// Of these, the ones that the programs noticed: they have a number in the sequence of their CPU, as what is lost,
+    /// faulted or finds a map full has, so that gaps tell of them.
+    pub skipped: u64,
     /// Runs of the program as the kernel counts them; 0 unless `kernel.bpf_stats_enabled` is 1. Of a hook that has
     /// one record to each call: the sum of all others but `recursion_misses`.
     pub runs: u64,
@@ -204,6 +207,11 @@ impl HookTotals {
     /// Records that should be in the trace and are not.
     pub const fn missing(&self) -> u64 {
         self.lost + self.fault + self.map_full + self.recursion_misses
+    }
+
+    /// Of these, the ones that a gap tells where they happened.
+    pub const fn numbered(&self) -> u64 {
+        self.lost + self.fault + self.map_full + self.skipped
     }
 }
 

@@ -1,7 +1,7 @@
-//! What others make of our files: a reader of traces that was written from their description alone, and of our exports
-//! DuckDB, Perfetto's protobuf definitions, a Prometheus parser, JSON
-//! Schema are Python packages in a folder of their own (`target/bed`); Prometheus' own `promtool` comes out of Debian's
-//! package, which is unpacked beside them, not installed: it would start a server. vswap itself needs none of them.
+//! What others make of our files: a reader of traces that was written from their description alone; and of our exports
+//! DuckDB, Perfetto's protobuf definitions, a Prometheus parser and JSON Schema, Python packages in a folder of their own
+//! (`target/bed`). Prometheus' own `promtool` comes out of Debian's package, which is unpacked beside them, not installed:
+//! it would start a server. vswap itself needs none of them.
 
 use crate::{setup, sh};
 use anyhow::{Context, Result, ensure};

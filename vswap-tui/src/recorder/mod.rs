@@ -158,14 +158,22 @@ impl Recorder {
         if self.series.is_none() {
             return hooks.to_vec();
         }
-        let lost: u64 = hooks.iter().map(|h| h.lost).sum();
-        let mut to_come = lost.saturating_sub(self.placed);
+        let numbered: u64 = hooks.iter().map(HookTotals::numbered).sum();
+        let mut to_come = numbered.saturating_sub(self.placed);
         let mut settled = hooks.to_vec();
         for hook in &mut settled {
-            let then = self.base.iter().find(|b| b.hook == hook.hook).map_or(0, |b| b.lost);
-            let cut = to_come.min(hook.lost.saturating_sub(then));
-            hook.lost -= cut;
-            to_come -= cut;
+            let new = since(std::slice::from_ref(hook), &self.base).pop().unwrap_or_default();
+            let mut cut = |most: u64| {
+                let cut = to_come.min(most);
+                to_come -= cut;
+                cut
+            };
+            hook.lost -= cut(new.lost);
+            hook.fault -= cut(new.fault);
+            hook.map_full -= cut(new.map_full);
+            let skipped = cut(new.skipped);
+            hook.skipped -= skipped;
+            hook.recursion_misses -= skipped;
         }
         settled
     }
@@ -201,7 +209,7 @@ impl Recorder {
         }
         self.writer.flush()?;
         log::info!("the recording goes on in {}", path.display());
-        Ok(trailer.hooks.iter().map(|h| h.missing() - h.lost).sum())
+        Ok(trailer.hooks.iter().map(|h| h.missing() - h.numbered()).sum())
     }
 
     /// What the trailer of this file says.
@@ -259,6 +267,7 @@ fn since(now: &[HookTotals], base: &[HookTotals]) -> Vec<HookTotals> {
             fault: now.fault.saturating_sub(then.fault),
             map_full: now.map_full.saturating_sub(then.map_full),
             recursion_misses: now.recursion_misses.saturating_sub(then.recursion_misses),
+            skipped: now.skipped.saturating_sub(then.skipped),
             runs: now.runs.saturating_sub(then.runs),
         }
     };

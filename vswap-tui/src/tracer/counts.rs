@@ -78,6 +78,7 @@ impl Counters {
             fault: sum.fault,
             map_full: sum.map_full,
             recursion_misses: sum.skipped + self.unseen_by(ebpf, hook),
+            skipped: sum.skipped,
             runs: runs(ebpf, hook),
         }
     }
