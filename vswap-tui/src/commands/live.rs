@@ -29,9 +29,10 @@ pub fn run(args: &LiveArgs, debug_bpf: bool) -> anyhow::Result<Exit> {
     match if args.totals { Rung::Counters } else { args.rung } {
         rung @ (Rung::Tracepoint | Rung::Counters) if slots_only => {
             let rung = rung.to_possible_value().map_or_else(String::new, |v| v.get_name().to_owned());
+            let what = if model { "the model" } else { "--openmetrics" };
             return Err(ExitError::new(
                 Exit::Usage,
-                format!("the model and --openmetrics need slots, which --rung {rung} does not tell"),
+                format!("{what} needs slots, which --rung {rung} does not tell"),
             ));
         }
         Rung::Counters => return totals::run(&args.view, None, "only counters were asked for".to_owned()),
