@@ -74,11 +74,12 @@ end poor
 echo "$before" > $zswap/compressor
 
 # A pool of no size is full whatever the pages compress to: its worker empties it, and it refuses what comes. The worker
-# spares an entry once, gives up after a few, and is woken by the next refusal: enough of those for it to come round.
+# spares an entry once, gives up after 16, and is woken by the next refusal: few entries, and enough of those for it to
+# come round.
 begin pool
 share=$(cat $zswap/max_pool_percent)
 vswap-workload --cgroup /sys/fs/cgroup/pool --pages 8000 --seed 25 \
-    --steps "pageout:0-3999,mark:/tmp/causes-stored,wait:/tmp/causes-small,pageout:4000-7999,sleep:500,\
+    --steps "pageout:0-999,mark:/tmp/causes-stored,wait:/tmp/causes-small,pageout:4000-7999,sleep:500,\
 touch-write:4000-7999,pageout:4000-7999,sleep:500,touch-write:4000-7999,pageout:4000-7999" > /dev/null &
 pool=$!
 until_true 120 [ -f /tmp/causes-stored ] || fail "causes: nothing is stored"

@@ -143,14 +143,14 @@ pub(super) fn boots() -> Vec<Boot> {
                     name: "zswap-full",
                     backing: Backing::Writeback,
                     machine: (":", "echo 20 > /sys/module/zswap/parameters/max_pool_percent"),
-                    // The worker spares an entry once, gives up after a few, and is woken by the next refusal: enough of
-                    // those for it to come round.
+                    // The worker spares an entry once, gives up after 16, and is woken by the next refusal: few entries,
+                    // and enough of those for it to come round.
                     workers: &["--cgroup /sys/fs/cgroup/wl --pages 4096 --seed 52|\
-                            pageout:0-1999,set:/sys/module/zswap/parameters/max_pool_percent=0,pageout:2000-4095,\
+                            pageout:0-899,set:/sys/module/zswap/parameters/max_pool_percent=0,pageout:2000-4095,\
                             sleep:500,touch-write:2000-3999,pageout:2000-3999,sleep:500,touch-write:2000-3999,\
                             pageout:2000-3999,sleep:500,touch-write:2000-3999,pageout:2000-3999,sleep:1000,\
                             touch-read:0-300"],
-                    at_least: &[("zswpout", 1000), ("zswpwb", 500), ("pswpout", 1500)],
+                    at_least: &[("zswpout", 500), ("zswpwb", 500), ("pswpout", 1500)],
                     special: Special::PoolLimit,
                     ..CLEAN
                 },
