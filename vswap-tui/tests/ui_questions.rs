@@ -12,7 +12,7 @@ use vswap_tui::app::frame::Frame;
 use vswap_tui::app::message::{Action, Step};
 use vswap_tui::app::prompt::Ask;
 use vswap_tui::app::{App, Message, View, update};
-use vswap_tui::meta::{Header, HookPlan, HookState};
+use vswap_tui::meta::{CgroupUse, Header, HookPlan, HookState};
 use vswap_tui::snapshot::closeup::{Closeup, SlotView};
 use vswap_tui::snapshot::{Backend, DeviceView, Losses, MemcgView, Snapshot};
 
@@ -193,6 +193,28 @@ fn what_this_kernel_lets_be_seen_of_each_transition() {
     line_with(&frame, &["swap-in from zswap", "seen", "fentry/fexit", "a page is decompressed"]);
     line_with(&frame, &["free", "BLIND", "slots become free"]);
     line_with(&frame, &["inlined here"]);
+}
+
+#[test]
+fn what_a_cgroup_still_pays_for_freed_slots_is_no_difference_to_look_into() {
+    let audit = |idle: Option<u64>| {
+        let mut snapshot = busy(3);
+        for cgroup in &mut snapshot.memcgs {
+            let usage = CgroupUse { swap: Some(152 * 4096), ..CgroupUse::default() };
+            (cgroup.charged_then, cgroup.usage) = (100, Some(usage));
+        }
+        snapshot.devices[0].idle = idle;
+        let mut dashboard = small(snapshot);
+        press(&mut dashboard, &[Action::Show(View::Cgroups), Action::Tree]);
+        lines(&dashboard, MONO).into_iter().find(|line| line.contains("charge audit")).unwrap()
+    };
+    for idle in [Some(52), Some(76)] {
+        let text = audit(idle);
+        assert!(text.contains("+208 KiB, freed slots in CPU caches; memory.swap.current 608 KiB"), "{text}");
+    }
+    for idle in [None, Some(51)] {
+        assert!(audit(idle).contains("+208 KiB; memory.swap.current 608 KiB, counted 400 KiB"));
+    }
 }
 
 #[test]

@@ -106,8 +106,8 @@ pub struct Device<'a> {
     pub pages: u64,
     /// Slots in use.
     pub used: u64,
-    /// Slots that wait in per-CPU caches: in use for the kernel, of nobody (6.12). Left out where there are none such, or
-    /// the recording does not tell.
+    /// Slots that wait in per-CPU caches (6.12): in use for the kernel, those given up still charged to whom they were of.
+    /// Left out where there are none such, or the recording does not tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idle: Option<u64>,
     /// Device of the virtual swap layer.

@@ -209,7 +209,7 @@ fn devices(r: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
             let of = if d.name.is_empty() { "the device" } else { d.name };
             writeln!(
                 out,
-                "  {} more of {of} wait in per-CPU caches: used for the kernel, of nobody",
+                "  {} more of {of} wait in per-CPU caches: used for the kernel, those given up still charged",
                 count(idle)
             )?;
         }

@@ -76,8 +76,8 @@ pub struct DeviceView {
     pub pages: u64,
     /// Slots in use.
     pub used: u64,
-    /// Slots that nobody owns and the kernel counts as in use: they wait in per-CPU caches (6.12). `None` where there are
-    /// none such, or not every event about them was seen.
+    /// Slots that hold nothing and the kernel counts as in use: they wait in per-CPU caches (6.12), those given up still
+    /// charged to whom they were of. `None` where there are none such, or not every event about them was seen.
     pub idle: Option<u64>,
     /// Slots in use that hold the data of virtual slots: these are counted again on the virtual device.
     pub backing: u64,
