@@ -210,7 +210,7 @@ fn what_a_cgroup_still_pays_for_freed_slots_is_no_difference_to_look_into() {
     };
     for idle in [Some(52), Some(76)] {
         let text = audit(idle);
-        assert!(text.contains("+208 KiB, freed slots in CPU caches; memory.swap.current 608 KiB"), "{text}");
+        assert!(text.contains("+208 KiB freed, in CPU caches; memory.swap.current 608 KiB"), "{text}");
     }
     for idle in [None, Some(51)] {
         assert!(audit(idle).contains("+208 KiB; memory.swap.current 608 KiB, counted 400 KiB"));

@@ -67,7 +67,7 @@ fn audit(row: &Row, app: &App, theme: Theme) -> (String, Style) {
             Some(0) => "the same".into(),
             other => difference(other),
         },
-        if waiting.is_some() { ", freed slots in CPU caches" } else { "" },
+        if waiting.is_some() { " freed, in CPU caches" } else { "" },
         format::bytes(kernel),
         format::bytes(ours.saturating_mul(app.page_size()))
     );
