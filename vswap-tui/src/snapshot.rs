@@ -121,6 +121,97 @@ pub struct Totals {
     pub writeout_reject: u64,
     /// Pages whose I/O failed.
     pub io_error: u64,
+    /// Physical slots taken for virtual ones.
+    pub backed: u64,
+    /// Physical slots behind virtual ones given back.
+    pub unbacked: u64,
+}
+
+impl Totals {
+    /// All counts, in the order of the fields.
+    pub const fn numbers(&self) -> [u64; 17] {
+        let Self {
+            alloc,
+            hibernate,
+            discards,
+            alloc_fail,
+            free,
+            zswpout,
+            zswpin,
+            zswpwb,
+            pswpout,
+            pswpin,
+            swpout_zero,
+            swpin_zero,
+            zswap_reject,
+            writeout_reject,
+            io_error,
+            backed,
+            unbacked,
+        } = *self;
+        [
+            alloc,
+            hibernate,
+            discards,
+            alloc_fail,
+            free,
+            zswpout,
+            zswpin,
+            zswpwb,
+            pswpout,
+            pswpin,
+            swpout_zero,
+            swpin_zero,
+            zswap_reject,
+            writeout_reject,
+            io_error,
+            backed,
+            unbacked,
+        ]
+    }
+
+    /// From counts in the order of the fields.
+    pub const fn from_numbers(
+        [
+            alloc,
+            hibernate,
+            discards,
+            alloc_fail,
+            free,
+            zswpout,
+            zswpin,
+            zswpwb,
+            pswpout,
+            pswpin,
+            swpout_zero,
+            swpin_zero,
+            zswap_reject,
+            writeout_reject,
+            io_error,
+            backed,
+            unbacked,
+        ]: [u64; 17],
+    ) -> Self {
+        Self {
+            alloc,
+            hibernate,
+            discards,
+            alloc_fail,
+            free,
+            zswpout,
+            zswpin,
+            zswpwb,
+            pswpout,
+            pswpin,
+            swpout_zero,
+            swpin_zero,
+            zswap_reject,
+            writeout_reject,
+            io_error,
+            backed,
+            unbacked,
+        }
+    }
 }
 
 /// What is missing or uncertain.

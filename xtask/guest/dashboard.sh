@@ -27,14 +27,16 @@ grouped() { echo "$1" | sed -e :a -e 's/\([0-9]\)\([0-9]\{3\}\)\($\|,\)/\1,\2\3/
     slots=$(grouped $(($(cat /sys/fs/cgroup/wl/memory.swap.current) / 4096)))
     zswap=$(grouped "$(cat /sys/kernel/debug/zswap/stored_pages)")
     echo "zswap $zswap" > $sync/zswap
-    echo "wl $slots $zswap" > $sync/wl
+    # Virtual slots cost nothing, and the kernel does not say how many there are of whom.
+    grep -q ' vswap_si$' /proc/kallsyms && slots=
+    echo "wl ${slots:+$slots $zswap}" > $sync/wl
     echo "in use $slots" > $sync/used.new && mv $sync/used.new $sync/used
 ) &
 # The load goes on when the scan is over, and rests before `v` is typed. View 8 says in words what was compared. Then
 # every view is looked at, and those with sums must have the kernel's.
 vswap-workload --terminal "100 % confirmed|mark:$sync/seen" --terminal "wait:$sync/used|8" --terminal 'first scan|v' \
     --terminal ' slots compared with|1' --terminal "text:$sync/used|" --terminal "text:$sync/zswap|4" \
-    --terminal "text:$sync/wl|2" --terminal 'Aligned free runs by order|3' --terminal 'runs of slots|5' \
+    --terminal "text:$sync/wl|2" --terminal ' slots used|3' --terminal 'runs of slots|5' \
     --terminal 'Spread of in zero|6' --terminal 'Slots since the start|7' --terminal 'Model beside the kernel|q' \
     -- vswap live > $out/screen 2> $out/screen.err || {
         fail "dashboard: $(cat $out/screen.err)"

@@ -4,10 +4,14 @@ failed=0
 # khugepaged brings pages back whenever it likes, also between two readings that must agree.
 echo 3600000 > /sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs
 
-# How often programs run, and how often zswap is told to forget a slot.
+# How often programs run, how often zswap is told to forget a slot, and how often virtual slots want a physical one.
 echo 1 > /proc/sys/kernel/bpf_stats_enabled
-[ -d /sys/module/zswap ] && echo 'p:oracle/invalidate zswap_invalidate' > /sys/kernel/tracing/kprobe_events &&
-    echo 1 > /sys/kernel/tracing/events/oracle/enable
+oracle() {
+    grep -q " $2\$" /proc/kallsyms && echo "p:oracle/$1 $2" >> /sys/kernel/tracing/kprobe_events &&
+        echo 1 > "/sys/kernel/tracing/events/oracle/$1/enable"
+}
+[ -d /sys/module/zswap ] && oracle invalidate zswap_invalidate
+oracle realloc folio_realloc_swap
 
 fail() {
     echo "VSWAP-SCENARIO-FAILED $*"
@@ -154,7 +158,9 @@ snapshot() {
     for size in /sys/kernel/mm/transparent_hugepage/hugepages-*; do
         (cd "$size/stats" && grep '' swpout zswpout) > "$1/$(basename "$size").stats" 2> /dev/null
     done
-    grep invalidate /sys/kernel/tracing/kprobe_profile > "$1/invalidate"
+    while read -r name counts; do
+        echo "$name $counts" > "$1/$name"
+    done < /sys/kernel/tracing/kprobe_profile
     [ -d /sys/module/zswap ] || touch "$1/no-zswap"
     for disk in /sys/block/*/stat; do
         echo "$disk $(cat "$disk")" >> "$1/disks"
@@ -225,9 +231,11 @@ scenario() {
     for worker in "$@"; do
         # shellcheck disable=SC2086 # words are wanted
         vswap-workload ${worker%%|*} \
-            --steps "${worker#*|},mark:$sync/done.$count,wait:$sync/tell,truth,mark:$sync/told.$count,wait:$sync/end" \
+            --steps "mark:$sync/begun.$count,${worker#*|},mark:$sync/done.$count,wait:$sync/tell,truth,mark:$sync/told.$count,wait:$sync/end" \
             > "$dir/truth.$count" 2> "$dir/worker.$count.err" &
         workers="$workers $!"
+        # Its cgroup has its limits before the next one fills it: a limit below what is used may end in an OOM kill.
+        until_true 60 all_marked "$sync/begun" $((count + 1)) || fail "$name: a worker does not begin"
         count=$((count + 1))
     done
     if [ "$end" = late ]; then

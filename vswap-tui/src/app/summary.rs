@@ -150,22 +150,9 @@ fn bins(history: &[Point], now: u64) -> Vec<Bin> {
         .collect()
 }
 
-const fn add(sum: &mut Totals, d: &Totals) {
-    sum.alloc += d.alloc;
-    sum.hibernate += d.hibernate;
-    sum.discards += d.discards;
-    sum.alloc_fail += d.alloc_fail;
-    sum.free += d.free;
-    sum.zswpout += d.zswpout;
-    sum.zswpin += d.zswpin;
-    sum.zswpwb += d.zswpwb;
-    sum.pswpout += d.pswpout;
-    sum.pswpin += d.pswpin;
-    sum.swpout_zero += d.swpout_zero;
-    sum.swpin_zero += d.swpin_zero;
-    sum.zswap_reject += d.zswap_reject;
-    sum.writeout_reject += d.writeout_reject;
-    sum.io_error += d.io_error;
+fn add(sum: &mut Totals, more: &Totals) {
+    let (now, more) = (sum.numbers(), more.numbers());
+    *sum = Totals::from_numbers(std::array::from_fn(|i| now[i] + more[i]));
 }
 
 /// Clusters on one list, all orders.

@@ -73,10 +73,14 @@ impl Collector {
             Kind::Reserve => self.hold(e, true),
             Kind::Return => self.hold(e, false),
             Kind::Back => {
+                self.totals.backed += u64::from(e.nr);
                 self.touch_backing(e.entry, e.nr);
                 self.back(e, Entry(e.arg), e.entry);
             }
-            Kind::Unback => self.unback(e),
+            Kind::Unback => {
+                self.totals.unbacked += u64::from(e.nr);
+                self.unback(e);
+            }
             Kind::Release => self.release(e),
             Kind::Dup | Kind::Put | Kind::Isolate | Kind::AllocBegin => {}
             Kind::ScanBegin => self.scan_begin(e),

@@ -97,23 +97,8 @@ impl History {
 }
 
 fn difference(now: &Totals, before: &Totals) -> Totals {
-    Totals {
-        alloc: now.alloc - before.alloc,
-        discards: now.discards - before.discards,
-        hibernate: now.hibernate - before.hibernate,
-        alloc_fail: now.alloc_fail - before.alloc_fail,
-        free: now.free - before.free,
-        zswpout: now.zswpout - before.zswpout,
-        zswpin: now.zswpin - before.zswpin,
-        zswpwb: now.zswpwb - before.zswpwb,
-        pswpout: now.pswpout - before.pswpout,
-        pswpin: now.pswpin - before.pswpin,
-        swpout_zero: now.swpout_zero - before.swpout_zero,
-        swpin_zero: now.swpin_zero - before.swpin_zero,
-        zswap_reject: now.zswap_reject - before.zswap_reject,
-        writeout_reject: now.writeout_reject - before.writeout_reject,
-        io_error: now.io_error - before.io_error,
-    }
+    let (now, before) = (now.numbers(), before.numbers());
+    Totals::from_numbers(std::array::from_fn(|i| now[i] - before[i]))
 }
 
 #[cfg(test)]

@@ -311,6 +311,8 @@ fn pages(r: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
         ("allocations refused (folios)", t.alloc_fail),
         ("taken for hibernation images", t.hibernate),
         ("queued for discard (clusters)", t.discards),
+        ("physical slots taken for virtual ones", t.backed),
+        ("physical slots given back", t.unbacked),
     ] {
         if n > 0 {
             table.row([format!("  {name}"), count(n)]);

@@ -177,25 +177,11 @@ pub struct KeyFinding {
 impl KeyState {
     /// Counts that a recording can have. A frame whose are larger is refused, so that adding to them is safe.
     pub fn plausible(&self) -> bool {
-        let t = &self.totals;
-        let totals = [
-            t.alloc,
-            t.alloc_fail,
-            t.free,
-            t.zswpout,
-            t.zswpin,
-            t.zswpwb,
-            t.pswpout,
-            t.pswpin,
-            t.swpout_zero,
-            t.swpin_zero,
-            t.zswap_reject,
-            t.writeout_reject,
-            t.io_error,
-        ];
         let l = &self.losses;
         let losses = [l.lost, l.gaps, l.undecodable, l.contradictions, l.inversions, l.overflow, l.untracked];
-        let mut all = totals
+        let mut all = self
+            .totals
+            .numbers()
             .into_iter()
             .chain(losses)
             .chain(self.transitions.into_iter().flatten())

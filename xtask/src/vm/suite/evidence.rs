@@ -94,6 +94,8 @@ pub(crate) struct Kernel {
     pub(crate) pool_limit_hit: u64,
     /// Calls of `zswap_invalidate`, if they could be counted.
     pub(crate) invalidated: Option<u64>,
+    /// Calls of `folio_realloc_swap`, where there is virtual swap.
+    pub(crate) reallocs: Option<u64>,
     /// Sectors discarded, by block device.
     pub(crate) discarded: BTreeMap<String, u64>,
     /// Large folios swapped out, by size in KiB.
@@ -141,9 +143,8 @@ impl Kernel {
         // "oracle-event hits misses"
         let calls =
             |text: &str| text.split_whitespace().skip(1).map(|n| n.parse::<u64>().ok()).sum::<Option<u64>>();
-        if after.join("invalidate").is_file() {
-            kernel.invalidated = Some(risen(&before, &after, "invalidate", calls));
-        }
+        let counted = |what: &str| after.join(what).is_file().then(|| risen(&before, &after, what, calls));
+        (kernel.invalidated, kernel.reallocs) = (counted("invalidate"), counted("realloc"));
         kernel.sizes(&before, &after)?;
         let disks = |dir: &Path| text(&dir.join("disks")).map(|text| discards(&text));
         let earlier = disks(&before)?;

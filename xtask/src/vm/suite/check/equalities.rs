@@ -10,8 +10,8 @@
 //! 7. `pswpout`: pages written back + pages zswap refused
 //! 8. reads: zero pages + pages asked of zswap; those asked: loaded + read from the device
 //! 9. entries into the swap cache: allocations + reads + pages zswap writes back
-//! 10. `zswap_invalidate`: slots freed; batches written: their completions
-//! 11. is of virtual swap
+//! 10. `zswap_invalidate`: slots freed, of virtual swap physical ones; batches written: their completions
+//! 11. of virtual swap (the rest see `virtual_swap`): asks for a physical slot, against pages written
 
 use super::Checks;
 use crate::vm::suite::evidence::{Kernel, Vswap};
@@ -26,7 +26,8 @@ pub(super) fn equalities(scenario: &Scenario, kernel: &Kernel, vswap: &Vswap, ba
     bad.that(runs("alloc_enter") > 0, || "the kernel counts no runs of programs".to_owned());
 
     let listed = vswap.slots.len() as u64;
-    let in_use = (total("alloc") + total("hibernate")).checked_sub(total("free"));
+    // Virtual slots of earlier loads stay for as long as their folios are in the cache.
+    let in_use = (total("alloc") + total("hibernate") + kernel.virtual_left).checked_sub(total("free"));
     bad.number("1. slots allocated less slots freed, against those listed", in_use, listed);
     bad.number("2. slots with a folio, against nr_swapcached", vswap.number("/cached"), kernel.swapcached);
 
@@ -45,12 +46,9 @@ pub(super) fn equalities(scenario: &Scenario, kernel: &Kernel, vswap: &Vswap, ba
     bad.number("7. pages written back or refused by zswap, against pswpout", written, risen("pswpout"));
     if !kernel.ways.zswap_refuses && !no_zswap {
         // Slots that the cgroup refuses are given back; where that comes first, nobody was told of them.
+        let freed = total(if kernel.ways.virtual_swap { "unbacked" } else { "free" });
         let untold = if kernel.ways.charged_first { refused_by_cgroup(vswap) } else { 0 };
-        bad.number(
-            "10. slots freed, against calls of zswap_invalidate",
-            kernel.invalidated,
-            total("free") + untold,
-        );
+        bad.number("10. slots freed, against calls of zswap_invalidate", kernel.invalidated, freed + untold);
     }
     // A kprobe in an interrupt that comes inside another kprobe is missed, and kernels before 6.17 do not say so.
     if !scenario.record_args.contains("--rung kprobe") {
@@ -69,9 +67,17 @@ pub(super) fn equalities(scenario: &Scenario, kernel: &Kernel, vswap: &Vswap, ba
         Some(total("alloc_fail")),
         failed,
     );
+    let zram = scenario.devices.iter().any(|(path, _)| path.contains("zram"));
     if scenario.large {
-        // What is counted in folios on one side and in pages on the other.
+        by_folio(kernel, vswap, zram, bad);
         return;
+    }
+    if let Some(asks) = kernel.reallocs {
+        // Those that get none are given up.
+        let (written, given_up) = (risen("pswpout"), total("writeout_reject"));
+        bad.that(written <= asks && asks <= written + given_up, || {
+            format!("11. {asks} asks for a physical slot, {written} pages written and {given_up} given up")
+        });
     }
     let asked = runs(if no_zswap { "write" } else { "store_enter" });
     let inside = runs("writeout_enter").checked_sub(asked + risen("swpout_zero"));
@@ -102,10 +108,10 @@ pub(super) fn equalities(scenario: &Scenario, kernel: &Kernel, vswap: &Vswap, ba
             risen("zswpin") + risen("pswpin") + failed,
         );
     }
-    let skips_cache =
-        kernel.ways.past_cache && scenario.devices.iter().any(|(path, _)| path.contains("zram"));
-    if !skips_cache {
-        let attempts = hook("cache_add", "emitted").checked_sub(total("alloc") + runs("read_enter"));
+    if !(zram && kernel.ways.past_cache) {
+        // The hook tells of physical slots taken for virtual ones, too.
+        let adds = hook("cache_add", "emitted").checked_sub(total("backed"));
+        let attempts = adds.and_then(|adds| adds.checked_sub(total("alloc") + runs("read_enter")));
         let least = risen("zswpwb");
         // An entry that somebody else takes first is given up.
         bad.that(attempts.is_some_and(|n| n >= least && (least > 0 || n == 0)), || {
@@ -117,6 +123,64 @@ pub(super) fn equalities(scenario: &Scenario, kernel: &Kernel, vswap: &Vswap, ba
             )
         });
     }
+}
+
+/// Where the kernel's counters are in pages and its calls in folios of many, each call is held against what we told came
+/// of it; that the pages of all these add up to the counters is checked of every scenario (see `numbers`).
+fn by_folio(kernel: &Kernel, vswap: &Vswap, zram: bool, bad: &mut Checks) {
+    let total = |name: &str| vswap.number(&format!("/totals/{name}")).unwrap_or(0);
+    let runs = |name: &str| of_hook(vswap, name, "runs");
+    let told = |name: &str| of_hook(vswap, name, "emitted");
+    let no_zswap = kernel.ways.no_zswap;
+    let asked = runs(if no_zswap { "write" } else { "store_enter" });
+    // Zero folios, and those given up, which were offered to zswap or the device before.
+    let (writeouts, outcomes) = (runs("writeout_enter"), asked + told("writeout_exit"));
+    let given_up = total("writeout_reject");
+    bad.that(outcomes <= writeouts + given_up && writeouts <= outcomes + total("free"), || {
+        format!(
+            "4. {writeouts} writeouts, {asked} stores and {} zero or given up: too many left for {} freed inside",
+            told("writeout_exit"),
+            total("free")
+        )
+    });
+    let (charged, stored) = (runs("store_page"), kernel.vmstat.get("zswpout").copied().unwrap_or(0));
+    // Of a folio whose store fails half-way some were charged.
+    bad.that(stored <= charged && charged <= stored + total("zswap_reject"), || {
+        format!("5. {charged} pages charged to zswap, {stored} stored, {} refused", total("zswap_reject"))
+    });
+    // Of zram a read is over before the call is, and is told then.
+    if !zram {
+        bad.number(
+            "8. reads, against folios of zeroes, from zswap and from the device",
+            Some(runs("read_enter")),
+            told("read_exit") + told("load_exit"),
+        );
+    }
+    // Where slots are taken ahead, the calls are not those of folios; where folios are swapped in past the cache,
+    // entries into it are not all; and the hook tells of physical slots taken for virtual ones, too.
+    if !kernel.ways.past_cache && total("backed") == 0 {
+        let refused = folios_refused(vswap);
+        let allocated = runs("alloc_exit").saturating_sub(refused.iter().map(|(n, _)| n).sum());
+        let least = runs("read_enter") + allocated + total("zswpwb");
+        let entries = told("cache_add");
+        // With the slots that its cgroup refuses a folio is in the cache for a moment.
+        let most = least + refused.iter().filter(|(_, limit)| *limit).map(|(n, _)| n).sum::<u64>();
+        bad.that(least <= entries && entries <= most, || {
+            format!(
+                "9. {entries} entries into the cache: allocations, reads and writebacks are {least} to {most}"
+            )
+        });
+    }
+}
+
+/// Folios without a slot, and whether a cgroup's limit was why.
+fn folios_refused(vswap: &Vswap) -> Vec<(u64, bool)> {
+    let folios = vswap.report.pointer("/why/no_slot").and_then(Value::as_array).into_iter().flatten();
+    let refused = |f: &Value| {
+        let limit = f.get("reason").and_then(Value::as_str) == Some("memcg_limit");
+        Some((f.get("folios").and_then(Value::as_u64)?, limit))
+    };
+    folios.filter_map(refused).collect()
 }
 
 /// Slots that were found for folios whose cgroup is at its limit.

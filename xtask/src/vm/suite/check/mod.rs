@@ -60,9 +60,7 @@ pub(crate) fn trace(scenario: &Scenario, kernel: &Kernel, vswap: &Vswap) -> Vec<
         End::Clean => {
             whole(scenario, kernel, vswap, &mut bad);
             counters(kernel, vswap, &mut bad);
-            if kernel.virtual_used.is_none() {
-                equalities(scenario, kernel, vswap, &mut bad);
-            }
+            equalities(scenario, kernel, vswap, &mut bad);
             special(scenario, kernel, vswap, &mut bad);
             history(vswap, &mut bad);
             if kernel.ways.model {

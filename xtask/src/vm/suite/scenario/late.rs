@@ -63,7 +63,7 @@ pub(super) fn boots() -> Vec<Boot> {
                     "--cgroup /sys/fs/cgroup/wl --pages 6144 --seed 53|pageout:all,mark:/tmp/churn/in-use.2,\
                         churn:/tmp/churn/recording:60000,fork,random:1000,pageout:0-3000",
                 ],
-                at_least: &[("zswpout", 20000), ("zswpin", 5000), ("pswpout", 5000), ("pswpin", 2000)],
+                at_least: &[("zswpout", 5000), ("zswpin", 2000), ("pswpout", 2000), ("pswpin", 500)],
                 ..LATE
             }],
             ..BOOT
