@@ -160,7 +160,7 @@ fn by_folio(kernel: &Kernel, vswap: &Vswap, zram: bool, bad: &mut Checks) {
     // entries into it are not all; and the hook tells of physical slots taken for virtual ones, too.
     if !kernel.ways.past_cache && total("backed") == 0 {
         let refused = folios_refused(vswap);
-        let allocated = runs("alloc_exit").saturating_sub(refused.iter().map(|(n, _)| n).sum());
+        let allocated = runs("alloc_enter").saturating_sub(refused.iter().map(|(n, _)| n).sum());
         let least = runs("read_enter") + allocated + total("zswpwb");
         let entries = told("cache_add");
         // With the slots that its cgroup refuses a folio is in the cache for a moment.

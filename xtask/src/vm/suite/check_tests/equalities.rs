@@ -111,7 +111,7 @@ fn folios_of_many_pages_are_held_call_by_call() {
             ("read_enter", 0, 30),
             ("read_exit", 10, 30),
             ("load_exit", 20, 20),
-            ("alloc_exit", 0, 9),
+            ("alloc_enter", 9, 9),
             ("cache_add", 37, 37),
         ];
         let hook = |(hook, emitted, runs)| json!({"hook": hook, "emitted": emitted, "runs": runs});
