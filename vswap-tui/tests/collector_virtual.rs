@@ -105,6 +105,30 @@ fn backing_is_counted_on_both_devices_and_once_in_all() {
 }
 
 #[test]
+fn slots_that_back_others_leave_fewer_aligned_runs() {
+    let mut bed = with(8);
+    let fits = |bed: &mut Bed| {
+        let device = bed.snap().devices[1].clone();
+        (device.aligned[0], device.aligned[4], device.aligned[9], device.aligned_exact)
+    };
+    // Slot 0 is the header.
+    assert_eq!(fits(&mut bed), (4095, 255, 7, true));
+    bed.apply(&[back(20, P, V, 4), written(21, V, P, 4), back(22, 512, V + 4, 1)]);
+    assert_eq!(fits(&mut bed), (4090, 253, 6, true));
+    bed.apply(&[unback(30, 512, 1)]);
+    assert_eq!(fits(&mut bed), (4091, 254, 7, true));
+    // Who is told of physical slots only when they are written to knows too little.
+    let unseen = Header {
+        devices: bed.collector.snapshot().header.devices.clone(),
+        from_swapon: true,
+        ..Header::default()
+    };
+    let mut bed = Bed { collector: Collector::new(Arc::new(unseen), 250 * MS) };
+    bed.apply(&[swapon(1, 4096), at(Kind::Alloc, 10, V, 4), written(21, V, P, 4)]);
+    assert_eq!(fits(&mut bed), (4091, 254, 7, false));
+}
+
+#[test]
 fn a_cluster_looked_into_shows_both_ends_of_a_link() {
     let mut bed = with(4);
     bed.apply(&[back(20, P, V, 2), written(21, V, P, 2)]);

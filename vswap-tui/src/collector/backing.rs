@@ -116,7 +116,7 @@ impl Collector {
 
     fn unlink(&mut self, phys: Entry) -> Option<Entry> {
         let virt = self.map.links.unlink(phys)?;
-        self.map.device_mut(phys.dev()).back(phys.off() / SLOTS as u64, false);
+        self.map.device_mut(phys.dev()).back(phys.off(), false);
         Some(virt)
     }
 }

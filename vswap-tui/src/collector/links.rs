@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 use vswap_common::Entry;
 
 /// Links kept at most: as many as there are slots in the slot map.
-const MAX_CLUSTERS: usize = super::device::NEAR as usize;
+const MAX_CLUSTERS: usize = super::clusters::NEAR as usize;
 
 /// Physical slots behind the slots of a virtual cluster; offset 0, the header's, is none.
 struct Forward {

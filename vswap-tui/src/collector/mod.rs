@@ -15,6 +15,7 @@ mod apply;
 mod backing;
 mod causes;
 mod cluster;
+mod clusters;
 mod device;
 mod finding;
 mod frame;
@@ -196,7 +197,7 @@ impl Collector {
             cached: self.map.sums.cached,
             unconfirmed: self.map.unconfirmed(),
             zswap_bytes: self.map.sums.zswap_bytes,
-            devices: self.map.device_views(),
+            devices: self.map.device_views(self.tells_backing),
             memcgs: self.memcgs.clone(),
             paths: self.map.sums.memcgs.paths(),
             totals: self.totals,

@@ -7,7 +7,8 @@
 use super::SlotLine;
 use super::causes::Causes;
 use super::cluster::{SINCE_UNKNOWN, SLOTS, Word};
-use super::device::{Device, Meta, NEAR};
+use super::clusters::{Meta, NEAR};
+use super::device::Device;
 use super::latency::Latencies;
 use super::links::Links;
 use super::memcg::{Memcgs, Row};
@@ -383,7 +384,7 @@ impl SlotMap {
             && self.links.owner_of(phys).is_none();
         let linked = free && self.links.link(virt, phys);
         if linked {
-            self.device_mut(phys.dev()).back(phys.off() / SLOTS as u64, true);
+            self.device_mut(phys.dev()).back(phys.off(), true);
         }
         linked
     }
@@ -410,9 +411,9 @@ impl SlotMap {
     }
 
     /// Devices that were ever named, by number.
-    pub(super) fn device_views(&mut self) -> Vec<DeviceView> {
+    pub(super) fn device_views(&mut self, backing_told: bool) -> Vec<DeviceView> {
         let epoch = self.epoch;
-        (0..).zip(&mut self.devices).filter_map(|(dev, d)| d.view(dev, epoch)).collect()
+        (0..).zip(&mut self.devices).filter_map(|(dev, d)| d.view(dev, epoch, backing_told)).collect()
     }
 
     /// Slots in use, by device and offset.
