@@ -36,7 +36,7 @@ grouped() { echo "$1" | sed -e :a -e 's/\([0-9]\)\([0-9]\{3\}\)\($\|,\)/\1,\2\3/
 # every view is looked at, and those with sums must have the kernel's.
 vswap-workload --terminal "100 % confirmed|mark:$sync/seen" --terminal "wait:$sync/used|8" --terminal 'first scan|v' \
     --terminal ' slots compared with|1' --terminal "text:$sync/used|" --terminal "text:$sync/zswap|4" \
-    --terminal "text:$sync/wl|2" --terminal ' slots used|3' --terminal 'runs of slots|5' \
+    --terminal "text:$sync/wl|2" --terminal ' slots used|3' --terminal 'newest first|5' \
     --terminal 'Spread of in zero|6' --terminal 'Slots since the start|7' --terminal 'Model beside the kernel|q' \
     -- vswap live > $out/screen 2> $out/screen.err || {
         fail "dashboard: $(cat $out/screen.err)"

@@ -14,6 +14,7 @@
 mod apply;
 mod backing;
 mod causes;
+mod closeup;
 mod cluster;
 mod clusters;
 mod device;
@@ -29,6 +30,7 @@ pub(crate) mod recent;
 mod scan;
 mod slot_map;
 mod spans;
+mod tally;
 
 use crate::kernel::hooks::{RESERVES, TAKES_BACKING};
 use crate::meta::{Header, HookState, HookTotals, Update};

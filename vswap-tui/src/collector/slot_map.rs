@@ -7,16 +7,15 @@
 use super::SlotLine;
 use super::causes::Causes;
 use super::cluster::{SINCE_UNKNOWN, SLOTS, Word};
-use super::clusters::{Meta, NEAR};
+use super::clusters::NEAR;
 use super::device::Device;
 use super::latency::Latencies;
 use super::links::Links;
-use super::memcg::{Memcgs, Row};
+use super::memcg::Row;
+use super::tally::{Sums, Tally};
 use crate::decode::Event;
-use crate::snapshot::closeup::{Closeup, SlotView};
 use crate::snapshot::latency::Offender;
 use crate::snapshot::{Backend, DeviceView, LatencyKind, Mix};
-use std::sync::Arc;
 use vswap_common::slot::MAX_DEVICES;
 use vswap_common::{Entry, Kind};
 
@@ -28,19 +27,6 @@ const NS_PER_MS: u64 = 1_000_000;
 pub(super) struct Samples<'a> {
     pub(super) latencies: &'a mut Latencies,
     pub(super) causes: &'a mut Causes,
-}
-
-/// Sums over all devices.
-#[derive(Default)]
-pub(super) struct Sums {
-    /// Slots by owner.
-    pub(super) memcgs: Memcgs,
-    /// Slots that moved, `[from][to]`, 0 = free.
-    pub(super) transitions: [[u64; 5]; 5],
-    /// Slots in use with a folio in the swap cache.
-    pub(super) cached: u64,
-    /// Compressed bytes, as far as known.
-    pub(super) zswap_bytes: u64,
 }
 
 /// The slot map.
@@ -231,57 +217,6 @@ impl SlotMap {
         cluster.map_or(0, |(_, c)| c.words()[(entry.off() % SLOTS as u64) as usize].memcg())
     }
 
-    /// The slots of one cluster of a device somebody named; `now_ms` is the time of the last event.
-    pub(super) fn closeup(&self, dev: u8, index: u64, now_ms: u64) -> Option<Closeup> {
-        let device = self.devices.get(usize::from(dev)).filter(|d| d.is_seen())?;
-        let slots = device.slots_of(index)?;
-        let known = device.clusters.peek(index, self.epoch);
-        let fresh = device.clusters.fresh(self.epoch);
-        let view = |i: usize| {
-            let at = Entry::new(dev, index * SLOTS as u64 + i as u64);
-            if let Some(virt) = self.links.owner_of(at) {
-                return self.backing(virt);
-            }
-            let (word, bits_hold) = known.map_or((fresh, true), |(hold, c)| (c.words()[i], hold));
-            let in_zswap = word.backend() == Backend::Zswap;
-            SlotView {
-                used: word.used(),
-                backend: word.backend(),
-                cached: word.cached(),
-                confirmed: word.confirmed() && bits_hold,
-                order: word.order(),
-                memcg: word.memcg(),
-                len: word.len(),
-                in_zswap_ms: known.filter(|_| in_zswap).and_then(|(_, c)| c.residence(i, now_ms)),
-                phys: self.links.phys_of(at).filter(|_| word.backed()).map(|to| to.0),
-                virt: None,
-            }
-        };
-        let slots: Vec<SlotView> = (0..slots).map(view).collect();
-        let path = |id: u16| Some((id, Arc::clone(self.sums.memcgs.shared_path(id)?)));
-        let paths = slots.iter().filter(|s| s.used).filter_map(|s| path(s.memcg)).collect();
-        Some(Closeup { dev, cluster: index, slots, paths })
-    }
-
-    /// A physical slot whose data is that of a virtual one: in use for its owner.
-    fn backing(&self, virt: Entry) -> SlotView {
-        let device = &self.devices[usize::from(virt.dev()) % MAX_DEVICES];
-        let known = device.clusters.peek(virt.off() / SLOTS as u64, self.epoch);
-        let (confirmed, word) = known.map_or((false, Word::UNKNOWN), |(hold, cluster)| {
-            let word = cluster.words()[(virt.off() % SLOTS as u64) as usize];
-            (hold && word.confirmed(), word)
-        });
-        SlotView {
-            used: true,
-            backend: Backend::Phys,
-            confirmed,
-            order: word.order(),
-            memcg: word.memcg(),
-            virt: Some(virt.0),
-            ..SlotView::default()
-        }
-    }
-
     /// Shows each slot of the event's run to `look`, changing nothing. Slots nobody told of are unknown.
     pub(super) fn each(&mut self, e: &Event, mut look: impl FnMut(Word)) {
         let (index, first) = (e.entry.off() / SLOTS as u64, (e.entry.off() % SLOTS as u64) as usize);
@@ -438,78 +373,6 @@ impl SlotMap {
                 })
             })
         })
-    }
-}
-
-/// Everything that counts a slot, borrowed for one run.
-struct Tally<'a> {
-    mix: &'a mut Mix,
-    confirmed: &'a mut u64,
-    meta: &'a mut Meta,
-    sums: &'a mut Sums,
-    /// The event takes free slots into use; any other event finds slots that were in use before we knew.
-    comes_into_use: bool,
-    /// Slots of the virtual device are charged only with a physical one behind them.
-    is_virtual: bool,
-}
-
-impl Tally<'_> {
-    /// `n` slots changed from one word to another.
-    #[inline]
-    fn book(&mut self, from: Word, to: Word, n: u16) {
-        if n == 0 {
-            return;
-        }
-        let wide = u64::from(n);
-        if from.cached() != to.cached() {
-            if to.cached() { self.sums.cached += wide } else { self.sums.cached -= wide }
-        }
-        if from.same_but_cached(to) {
-            return;
-        }
-        let cell = &mut self.meta.cell;
-        if from.used() {
-            let (b, bytes) = (from.backend() as usize, u64::from(from.len()) * wide);
-            let row = self.sums.memcgs.row_mut(from.memcg());
-            cell.mix[b] -= n;
-            self.mix[b] -= wide;
-            row.mix[b] -= wide;
-            row.uncharged -= if self.is_virtual && !from.backed() { wide } else { 0 };
-            row.zswap_bytes -= bytes;
-            self.sums.zswap_bytes -= bytes;
-            if from.confirmed() { *self.confirmed -= wide } else { cell.unconfirmed -= n }
-        }
-        if to.used() {
-            let (b, bytes) = (to.backend() as usize, u64::from(to.len()) * wide);
-            let row = self.sums.memcgs.row_mut(to.memcg());
-            cell.mix[b] += n;
-            self.mix[b] += wide;
-            row.mix[b] += wide;
-            row.uncharged += if self.is_virtual && !to.backed() { wide } else { 0 };
-            row.zswap_bytes += bytes;
-            self.sums.zswap_bytes += bytes;
-            if to.confirmed() { *self.confirmed += wide } else { cell.unconfirmed += n }
-        }
-        if let (Some(a), Some(b)) = (self.place(from), place_of(to))
-            && a != b
-        {
-            self.sums.transitions[a][b] += wide;
-        }
-    }
-
-    /// Row of the matrix; a slot that only comes into view has come from nowhere.
-    #[inline]
-    fn place(&self, from: Word) -> Option<usize> {
-        if !from.used() && !from.confirmed() && !self.comes_into_use { None } else { place_of(from) }
-    }
-}
-
-/// Index in the matrix: 0 for free, none for a slot in use whose place is unknown.
-#[inline]
-fn place_of(word: Word) -> Option<usize> {
-    match word.backend() {
-        Backend::None if word.used() => None,
-        backend => Some(backend as usize),
     }
 }
 
