@@ -128,6 +128,14 @@ all_marked() {
     [ "$(ls "$1".* 2> /dev/null | wc -l)" -eq "$2" ]
 }
 
+# limited WORKER: its cgroup has the limit that it sets. Before the next worker fills the cgroup: a limit set below what
+# is used may end in an OOM kill.
+limited() {
+    local cgroup
+    cgroup=$(echo "$1" | sed -n 's/.*--cgroup \([^ ]*\).* --set memory\.max=.*/\1/p')
+    [ -z "$cgroup" ] || { [ -f "$cgroup/memory.max" ] && ! grep -q max "$cgroup/memory.max"; }
+}
+
 # What moves while the kernel still swaps: writeback under way, and the counters themselves.
 pulse() {
     grep -E '^(pswp|zswp|swp|nr_writeback )' /proc/vmstat
@@ -158,8 +166,9 @@ snapshot() {
     for size in /sys/kernel/mm/transparent_hugepage/hugepages-*; do
         (cd "$size/stats" && grep '' swpout zswpout) > "$1/$(basename "$size").stats" 2> /dev/null
     done
-    while read -r name counts; do
-        echo "$name $counts" > "$1/$name"
+    local event counts
+    while read -r event counts; do
+        echo "$event $counts" > "$1/$event"
     done < /sys/kernel/tracing/kprobe_profile
     [ -d /sys/module/zswap ] || touch "$1/no-zswap"
     for disk in /sys/block/*/stat; do
@@ -231,11 +240,10 @@ scenario() {
     for worker in "$@"; do
         # shellcheck disable=SC2086 # words are wanted
         vswap-workload ${worker%%|*} \
-            --steps "mark:$sync/begun.$count,${worker#*|},mark:$sync/done.$count,wait:$sync/tell,truth,mark:$sync/told.$count,wait:$sync/end" \
+            --steps "${worker#*|},mark:$sync/done.$count,wait:$sync/tell,truth,mark:$sync/told.$count,wait:$sync/end" \
             > "$dir/truth.$count" 2> "$dir/worker.$count.err" &
         workers="$workers $!"
-        # Its cgroup has its limits before the next one fills it: a limit below what is used may end in an OOM kill.
-        until_true 60 all_marked "$sync/begun" $((count + 1)) || fail "$name: a worker does not begin"
+        until_true 60 limited "$worker" || fail "$name: a worker sets no limit"
         count=$((count + 1))
     done
     if [ "$end" = late ]; then

@@ -88,6 +88,8 @@ pub(crate) struct Kernel {
     pub(crate) swap_fails: u64,
     /// Bytes of pages in zswap before and after compression, all cgroups (memory.stat).
     pub(crate) zswapped: u64,
+    /// The same before the load.
+    pub(crate) zswapped_before: u64,
     /// See `zswapped`.
     pub(crate) zswap_bytes: u64,
     /// How often zswap's pool was found at its limit.
@@ -135,6 +137,7 @@ impl Kernel {
         let before = dir.join("before");
         let stat = text(&after.join("memory.stat"))?;
         (kernel.zswapped, kernel.zswap_bytes) = (field(&stat, "zswapped"), field(&stat, "zswap"));
+        kernel.zswapped_before = field(&text(&before.join("memory.stat"))?, "zswapped");
         let vmstat = text(&after.join("vmstat"))?;
         kernel.swapcached = field(&vmstat, "nr_swapcached");
         kernel.vmstat = delta(&text(&before.join("vmstat"))?, &vmstat)?;

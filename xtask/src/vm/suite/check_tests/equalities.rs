@@ -16,7 +16,7 @@ fn every_equality_can_fail() {
         ("5. ", |_, v| v.report["hooks"][1]["runs"] = json!(3001)),
         ("6. pages charged", |_, v| v.report["hooks"][2]["runs"] = json!(2999)),
         ("6. pages in zswap", |k, _| k.zswapped = 4096),
-        ("6. bytes in zswap", |k, _| k.zswap_bytes = 4999),
+        ("6. 5000 bytes in zswap", |k, _| k.zswap_bytes = 4999),
         ("7. ", |_, v| v.report["totals"]["zswap_reject"] = json!(1)),
         ("8. reads", |_, v| v.report["hooks"][5]["runs"] = json!(392)),
         ("8. pages asked", |_, v| v.report["hooks"][6]["runs"] = json!(300)),
