@@ -18,6 +18,7 @@ mod lists;
 mod moves;
 mod replay;
 mod request;
+mod search;
 mod warm;
 
 #[cfg(test)]

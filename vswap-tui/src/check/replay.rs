@@ -3,7 +3,7 @@
 use super::backing::Backings;
 use super::devices::MAX_SLOTS;
 use super::moves::{Moves, Place, Side};
-use super::request::{Look, Request, Witness};
+use super::request::{Request, Witness};
 use super::warm::Warm;
 use super::{Agreement, CpuCaches, Invariant};
 use crate::decode::Event;
@@ -11,8 +11,8 @@ use crate::memory::Claim;
 use crate::meta::Header;
 use crate::model::cache::Removal;
 use crate::model::policy::SWAP_TABLE;
-use crate::model::{Config, Device, End, Flag, Folio, ListId, Model, invariant};
-use crate::recorded::{self, MAX_THREADS};
+use crate::model::{Config, Device, Flag, Model, invariant};
+use crate::recorded;
 use rustc_hash::FxHashMap;
 use vswap_common::slot::MAX_DEVICES;
 use vswap_common::{Entry, Kind, flags};
@@ -28,17 +28,17 @@ pub struct Checker {
     /// What the devices of the model take.
     pub(super) memory: Claim,
     /// The kernel has a virtual layer.
-    virt: bool,
+    pub(super) virt: bool,
     /// Slots of the virtual device that there is room for so far.
     pub(super) reach: u64,
-    requests: FxHashMap<u32, Request>,
+    pub(super) requests: FxHashMap<u32, Request>,
     /// What threads do about physical slots behind virtual ones.
     pub(super) backings: Backings,
     pub(super) moves: Moves,
     pub(super) result: Agreement,
     invariants: invariant::Checker,
     /// Clusters that a worker has taken off the full list, at most one of each device.
-    held: Vec<(u8, u32)>,
+    pub(super) held: Vec<(u8, u32)>,
     /// Events when the invariants were checked last.
     checked_at: u64,
     /// Frames to tell folios apart.
@@ -276,7 +276,7 @@ impl Checker {
     }
 
     /// Something happened that the trace does not tell.
-    fn lose(&mut self) {
+    pub(super) fn lose(&mut self) {
         self.put_back(|_| true);
         (self.lost, self.known, self.warm) = (true, false, None);
         self.result.from_swapon = false;
@@ -295,115 +295,11 @@ impl Checker {
         self.requests.get(&tid).is_some_and(|r| !r.told && r.freed.iter().any(covers))
     }
 
-    fn begin(&mut self, e: &Event) {
-        if self.requests.len() >= MAX_THREADS {
-            self.requests.clear();
-        }
-        let foreign_before = self.foreign(e.cpu);
-        let request = Request { begun: true, order: e.order, foreign_before, ..Request::default() };
-        self.requests.insert(e.tid, request);
-    }
-
-    /// The thread's search, if it is in one.
-    fn searching(&mut self, tid: u32) -> Option<&mut Request> {
-        self.requests.get_mut(&tid).filter(|r| !r.told)
-    }
-
     /// swapoff takes the device from the allocator before it brings its pages back. Told again for every round.
     fn swap_off_begin(&mut self, dev: u8) {
         // Told twice, or not known to the model: nothing to do.
         let _ = self.model.swapoff_begin(dev);
         self.model.clear_steps();
-    }
-
-    fn isolate(&mut self, e: &Event) {
-        let Some(dev) = self.model.device(e.entry.dev()) else { return };
-        let look = Look::of(e, dev.cluster_of(e.entry.off()));
-        if let Some(request) = self.searching(e.tid) {
-            request.look(look);
-        } else if let (Some(ListId::Full), Some(c)) = (look.list, look.found) {
-            // The worker that reclaims from full clusters; what it frees there is told as it happens.
-            // It takes one at a time.
-            self.put_back(|dev| dev == look.dev);
-            self.model.isolate_full(look.dev, c);
-            self.held.push((look.dev, c));
-        } else if self.virt {
-            self.backings.look(e.tid, look);
-        }
-    }
-
-    fn allocated(&mut self, e: &Event) {
-        if self.on_virtual(e.entry) && !self.reaches(e.entry.off() + u64::from(e.nr)) {
-            return self.lose();
-        }
-        let mut request = self.requests.remove(&e.tid).filter(|r| !r.told).unwrap_or_default();
-        // Only a swapoff that was given up gives slots again (`reinsert_swap_info`).
-        if self.model.device(e.entry.dev()).is_some_and(|dev| !dev.writeok) {
-            let _ = self.model.swapoff_abort(e.entry.dev());
-        }
-        let told = self.on_virtual(e.entry) || self.priorities[usize::from(e.entry.dev())].is_some();
-        self.used_untold |= u32::from(!told) << e.entry.dev();
-        let folio = Folio { pfn: self.pfn(), order: e.order, memcg: 0 };
-        let mut witness = Witness { took: Some(e.entry), reclaimed: &request.reclaimed };
-        let outcome = self.model.alloc_folio(e.cpu.into(), folio, &mut witness);
-        let agreed = outcome.end == End::Done;
-        self.judge(e, &request, Some(e.entry), &outcome, agreed);
-        if !agreed {
-            self.moves.forget();
-            self.model.clear_steps();
-        }
-        // What was reclaimed to make room lies under the new slots now.
-        let taken = if agreed { 1u64 << e.order } else { 0 };
-        self.settle(&request, |at| at.dev() == e.entry.dev() && at.off().wrapping_sub(e.entry.off()) < taken);
-        if !agreed && self.model.force_alloc(e.cpu.into(), folio, e.entry).is_err() {
-            self.fault();
-        }
-        // A refused charge is told after this; the search is over.
-        request.told = true;
-        self.requests.insert(e.tid, request);
-    }
-
-    /// A slot without a folio. Not one of the requests that are compared: the trace does not tell its begin.
-    fn hibernated(&mut self, e: &Event) {
-        let mut witness = Witness { took: Some(e.entry), reclaimed: &[] };
-        let took = self.model.alloc_hibernation(e.cpu.into(), e.entry.dev(), &mut witness);
-        if took != Some(e.entry) && self.model.force_hibernation(e.cpu.into(), e.entry).is_err() {
-            self.fault();
-        }
-    }
-
-    fn refused(&mut self, e: &Event) {
-        let Some(request) = self.requests.remove(&e.tid).filter(|r| !r.told) else { return };
-        if recorded::not_looked(e) {
-            return;
-        }
-        self.result.refused += 1;
-        let folio = Folio { pfn: self.pfn(), order: request.order, memcg: 0 };
-        let mut witness = Witness { took: None, reclaimed: &request.reclaimed };
-        let outcome = self.model.alloc_folio(e.cpu.into(), folio, &mut witness);
-        let agreed = outcome.end == End::NoSpace;
-        self.judge(e, &request, None, &outcome, agreed);
-        if !agreed {
-            self.moves.forget();
-            self.model.clear_steps();
-        }
-        self.settle(&request, |_| false);
-    }
-
-    /// What the thread freed on its way and the model did not is freed now, except slots that are `taken` again.
-    fn settle(&mut self, request: &Request, taken: impl Fn(Entry) -> bool) {
-        for &head in request.reclaimed.iter().filter(|head| !taken(**head)) {
-            if self.model.word(head).is_cached() && self.model.cache_del(head, 0, Removal::Dropped).is_err() {
-                self.fault();
-            }
-        }
-        for &(run, nr) in &request.freed {
-            for i in 0..u64::from(nr) {
-                if !taken(run.add(i)) {
-                    self.free_used(run.add(i), 1);
-                }
-            }
-        }
     }
 
     /// Events of all CPUs but this one.
@@ -447,7 +343,7 @@ impl Checker {
     }
 
     /// Frees those slots of a run that the model has not freed by itself already.
-    fn free_used(&mut self, at: Entry, nr: u16) {
+    pub(super) fn free_used(&mut self, at: Entry, nr: u16) {
         let mut i = 0;
         let nr = u64::from(nr);
         while i < nr {
@@ -498,7 +394,7 @@ impl Checker {
         self.result.faults += 1;
     }
 
-    fn pfn(&mut self) -> u64 {
+    pub(super) fn pfn(&mut self) -> u64 {
         self.next_pfn += 512;
         self.next_pfn
     }

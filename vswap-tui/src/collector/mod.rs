@@ -21,6 +21,7 @@ mod device;
 mod finding;
 mod frame;
 mod history;
+mod io;
 pub mod journal;
 mod latency;
 mod links;
