@@ -116,6 +116,21 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// The scan program tells it, no hook.
+    pub const fn of_scan(self) -> bool {
+        matches!(
+            self,
+            Self::ScanBegin
+                | Self::ScanDevice
+                | Self::ScanCluster
+                | Self::ScanSlots
+                | Self::ScanOwner
+                | Self::ScanCandidate
+                | Self::ScanBacked
+                | Self::ScanEnd
+        )
+    }
+
     /// All kinds in the order of their numbers.
     pub const ALL: [Self; 43] = [
         Self::Gap,

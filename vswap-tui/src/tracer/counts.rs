@@ -83,6 +83,13 @@ impl Counters {
         }
     }
 
+    /// Records of the hook that got into the ring. Reads memory, nothing else.
+    pub(super) fn emitted(&self, hook: Hook) -> u64 {
+        // The first word is what was emitted.
+        let of_hook = self.counts.chunks_exact(WORDS).skip(hook as usize).step_by(HOOKS);
+        of_hook.filter_map(|words| words.first()).map(|n| n.load(Ordering::Relaxed)).sum()
+    }
+
     /// Records of all hooks that the programs gave up, those included that no later record has told of yet. Reads
     /// memory, nothing else.
     pub(super) fn given_up(&self) -> u64 {

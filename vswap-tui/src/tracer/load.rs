@@ -72,6 +72,8 @@ pub struct Tracer {
     /// Runs inside [`Tracer::drain`].
     pub(super) scan: Option<Scan>,
     pub(super) scan_result: Option<ScanResult>,
+    /// Records of scans that came out of the ring.
+    pub(super) scan_records: u64,
     /// Reads the tables again after a loss.
     pub(super) rescan: Rescan,
     /// Calls that the kernel skipped, and when it was asked.
@@ -174,6 +176,7 @@ impl Tracer {
             news,
             scan: (in_use && no_scan.is_none()).then(|| Scan::new(Instant::now(), Purpose::Start, cpus)),
             scan_result: None,
+            scan_records: 0,
             rescan: Rescan::new(Instant::now()),
             unseen: None,
             books_due: false,

@@ -6,8 +6,8 @@ use crate::meta::{HookTotals, Trailer, Update};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
-use vswap_common::Record;
 use vswap_common::record::RECORD_SIZE;
+use vswap_common::{Kind, Record};
 
 /// Most records a call of [`Tracer::drain`] hands out.
 const MAX_BATCH: usize = 65_536;
@@ -65,7 +65,8 @@ impl Tracer {
         self.tell(out)
     }
 
-    /// Takes what the batch has room for; true if the ring is empty then.
+    /// Takes what the batch has room for; true if it had room for all. A record that a program on another CPU has not
+    /// finished yet hides those behind it.
     pub(super) fn take(&mut self, records: &mut Vec<Record>) -> bool {
         while records.len() < MAX_BATCH {
             let Some(item) = self.ring.next() else { return true };
@@ -75,6 +76,7 @@ impl Tracer {
             if let Some(gap) = self.gaps.before(&record) {
                 records.push(gap);
             }
+            self.scan_records += u64::from(Kind::from_u8(record.kind).is_some_and(Kind::of_scan));
             if record.ts > self.ends_at {
                 continue;
             }

@@ -29,6 +29,9 @@ const LOST: Step = Step { op: op::LOST, a: 0, b: 0 };
 /// Longest work in one go; the reader wants the hooks' records too.
 const TURN: Duration = Duration::from_millis(5);
 
+/// Until the next look at what another CPU's record hides.
+const HIDDEN: Duration = Duration::from_micros(100);
+
 /// What is over: how it went.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScanResult {
@@ -112,6 +115,11 @@ impl Tracer {
         self.scan_result.take()
     }
 
+    /// Some of what the scan told is still in the ring, behind a record that another CPU has not finished.
+    fn tells_hidden(&self) -> bool {
+        self.counters.emitted(Hook::Scan) != self.scan_records
+    }
+
     /// Works on the scan for a moment; what it tells is taken out of the ring at once. True if there is more to do
     /// without waiting.
     pub(super) fn scan_on(&mut self, records: &mut Vec<Record>, limit: usize) -> bool {
@@ -123,7 +131,16 @@ impl Tracer {
             if now - begin > TURN {
                 return true;
             }
+            // What the last step told decides on the next one.
+            if self.tells_hidden() {
+                self.take(records);
+            }
+            let hidden = self.tells_hidden();
             let Some(scan) = &mut self.scan else { return false };
+            if hidden && scan.waits(now) {
+                std::thread::sleep(HIDDEN);
+                return true;
+            }
             let Some(step) = scan.next(now) else { return false };
             if step.op == op::BEGIN {
                 scan.began = now;

@@ -14,6 +14,8 @@ pub(super) const SETTLE: Duration = Duration::from_millis(20);
 pub(super) const AGAIN: Duration = Duration::from_millis(20);
 /// Such looks: half a second, longer than a page stays locked on a machine that works.
 pub(super) const MAX_LOOKS: u32 = 25;
+/// Longest wait for what the program told and a record of another CPU hides: that CPU is at it.
+const MAX_HIDDEN: Duration = Duration::from_secs(10);
 /// Times in a row that the ring may be full before the scan gives up.
 const MAX_FULL: u32 = 1000;
 
@@ -77,6 +79,8 @@ pub(in crate::tracer) struct Scan {
     unasked: VecDeque<u16>,
     slots: u64,
     full: u32,
+    /// Since when what the last step told is hidden.
+    hidden: Option<Instant>,
     failed: Option<String>,
 }
 
@@ -101,6 +105,7 @@ impl Scan {
             unasked: VecDeque::new(),
             slots: 0,
             full: 0,
+            hidden: None,
             failed: None,
         }
     }
@@ -131,12 +136,23 @@ impl Scan {
         }
     }
 
+    /// What the last step told is not out of the ring yet: true if the scan waits for it. It gives up when that takes too
+    /// long, and goes to its end.
+    pub(super) fn waits(&mut self, now: Instant) -> bool {
+        let since = *self.hidden.get_or_insert(now);
+        if self.failed.is_none() && now - since > MAX_HIDDEN {
+            self.give_up("what it told does not come out of the ring", 0);
+        }
+        self.failed.is_none()
+    }
+
     const fn verifies(&self) -> bool {
         matches!(self.purpose, Purpose::Verify(_))
     }
 
     /// What to do next; `None` to wait, or when everything is done.
     pub(super) fn next(&mut self, now: Instant) -> Option<Step> {
+        self.hidden = None;
         if now < self.not_before {
             return None;
         }

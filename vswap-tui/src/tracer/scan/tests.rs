@@ -1,6 +1,6 @@
 use super::ScanResult;
 use super::steps::{AGAIN, MAX_LOOKS, Purpose, SETTLE, Scan, Step};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use vswap_common::scan::{CLUSTERS_A_RUN, answer, op};
 use vswap_common::{Entry, Kind, Record, flags};
 
@@ -106,4 +106,19 @@ fn what_cannot_be_read_ends_the_scan_and_says_so() {
     assert_eq!(steps.last().unwrap().op, op::END);
     let (_, result) = drive(4, &[0, 1], |_| answer::FULL);
     assert!(result.failed.unwrap().contains("--ring-size"));
+}
+
+#[test]
+fn what_another_cpu_hides_is_waited_for_and_not_for_ever() {
+    let now = Instant::now();
+    let mut scan = Scan::new(now, Purpose::Start, 1);
+    assert!(scan.waits(now) && scan.waits(now + Duration::from_secs(9)));
+    // It came out: the next wait begins anew.
+    let later = now + Duration::from_secs(9);
+    assert_eq!(scan.next(later).map(|step| step.op), Some(op::BEGIN));
+    assert!(scan.waits(later) && scan.waits(later + Duration::from_secs(9)));
+    assert!(!scan.waits(later + Duration::from_secs(11)), "it goes to its end");
+    assert_eq!(scan.next(later).map(|step| step.op), Some(op::END));
+    assert!(scan.result().failed.is_some_and(|why| why.contains("does not come out of the ring")));
+    assert!(!scan.waits(later), "and ends");
 }

@@ -43,7 +43,7 @@ pub(super) fn boots() -> Vec<Boot> {
                 machine: ("size never 2048; size madvise 64", "size madvise 2048; size never 64"),
                 workers: &["--cgroup /sys/fs/cgroup/wl --set memory.max=16M --thp --block 64 --pages 6144 \
                         --seed 34|random:6000,free:3000-3600/2,random:3000"],
-                at_least: &[("pswpout", 3000), ("pswpin", 1000)],
+                at_least: &[("pswpout", 2000), ("pswpin", 1000)],
                 large: true,
                 ..CLEAN
             },

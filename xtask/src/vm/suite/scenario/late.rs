@@ -87,7 +87,7 @@ pub(super) fn boots() -> Vec<Boot> {
                             mark:/tmp/late-parallel/in-use.2,random:20000,wait:/tmp/late-parallel/recording,fork,\
                             random:6000,pageout:0-3000",
                     ],
-                    at_least: &[("zswpout", 10000), ("zswpin", 3000), ("pswpout", 1000)],
+                    at_least: &[("zswpout", 5000), ("zswpin", 800), ("pswpout", 1000)],
                     ..LATE
                 },
                 Scenario {

@@ -14,7 +14,7 @@ pub(super) fn boots() -> Vec<Boot> {
                 backing: Backing::Writeback,
                 workers: &["--cgroup /sys/fs/cgroup/wl --set memory.max=64M --set memory.zswap.max=8M \
                         --pages 32768 --seed 9|random:40000,free:3000-6000/2,touch-read:8000-8500"],
-                at_least: &[("zswpwb", 2000), ("pswpout", 4000), ("pswpin", 1000), ("zswpout", 5000)],
+                at_least: &[("zswpwb", 1000), ("pswpout", 2000), ("pswpin", 1000), ("zswpout", 5000)],
                 ..CLEAN
             },
             Scenario {
@@ -25,7 +25,7 @@ pub(super) fn boots() -> Vec<Boot> {
                     "--cgroup /sys/fs/cgroup/wl --pages 6144 --seed 12|pageout:all,random:20000,pageout:0-3000",
                     "--cgroup /sys/fs/cgroup/wl --pages 6144 --seed 13|random:10000,fork,random:10000",
                 ],
-                at_least: &[("zswpout", 10000), ("zswpin", 5000)],
+                at_least: &[("zswpout", 6000), ("zswpin", 2500)],
                 ..CLEAN
             },
             Scenario {
