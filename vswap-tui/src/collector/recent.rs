@@ -13,7 +13,7 @@ const REMEMBERED: usize = 8192;
 /// Those a key frame has.
 const DUMPED: usize = 128;
 /// So many in a row that are too old end a look: CPUs take the time a little before their records are in order.
-const TOO_OLD: u32 = 128;
+const TOO_OLD: u32 = 16;
 
 #[derive(Clone, Copy, Default)]
 struct Freed {
