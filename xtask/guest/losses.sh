@@ -12,6 +12,10 @@ case $(uname -r) in
     # References are counted by other functions, isolated clusters by one that the compiler renamed.
     6.18.*) least=7 ;;
 esac
+if grep -q ' vswap_si$' /proc/kallsyms; then
+    # Of virtual swap other functions tell of the rest, too: physical slots taken, written to, given up and given back.
+    hooks='cache_del zswap_free cluster_move dup dup_direct put isolate alloc_enter' least=5
+fi
 
 # "hook function" of those that this kernel has.
 vswap doctor --json | awk -v wanted="$hooks" '
