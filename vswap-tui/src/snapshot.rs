@@ -87,131 +87,67 @@ pub struct MemcgView {
     pub charged_then: u64,
 }
 
-/// Pages counted as the kernel's vmstat counts them, since the start of the events.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Totals {
-    /// Slots allocated.
-    pub alloc: u64,
-    /// Slots allocated without a folio, for images of hibernation.
-    pub hibernate: u64,
-    /// Clusters queued to be discarded.
-    pub discards: u64,
-    /// Allocation requests refused (folios).
-    pub alloc_fail: u64,
-    /// Slots freed.
-    pub free: u64,
-    /// Pages stored in zswap (`zswpout`).
-    pub zswpout: u64,
-    /// Pages loaded from zswap (`zswpin`).
-    pub zswpin: u64,
-    /// Pages written back from zswap (`zswpwb`).
-    pub zswpwb: u64,
-    /// Pages queued to the device (`pswpout`).
-    pub pswpout: u64,
-    /// Pages read from the device (`pswpin`).
-    pub pswpin: u64,
-    /// Zero-filled pages swapped out (`swpout_zero`).
-    pub swpout_zero: u64,
-    /// Zero-filled pages swapped in (`swpin_zero`).
-    pub swpin_zero: u64,
-    /// Pages zswap refused.
-    pub zswap_reject: u64,
-    /// Pages whose writeout was refused.
-    pub writeout_reject: u64,
-    /// Pages whose I/O failed.
-    pub io_error: u64,
-    /// Physical slots taken for virtual ones.
-    pub backed: u64,
-    /// Physical slots behind virtual ones given back.
-    pub unbacked: u64,
+/// One list of counts for the struct and for what is done with all of them alike.
+macro_rules! totals {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// Pages counted as the kernel's vmstat counts them, since the start of the events.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+        #[serde(default)]
+        pub struct Totals {
+            $($(#[$doc])* pub $name: u64,)*
+        }
+
+        impl Totals {
+            const COUNT: usize = [$(stringify!($name)),*].len();
+
+            /// All counts, in the order of the fields.
+            pub const fn numbers(&self) -> [u64; Self::COUNT] {
+                [$(self.$name),*]
+            }
+
+            /// From counts in the order of the fields.
+            pub const fn from_numbers([$($name),*]: [u64; Self::COUNT]) -> Self {
+                Self { $($name),* }
+            }
+        }
+    };
 }
 
-impl Totals {
-    /// All counts, in the order of the fields.
-    pub const fn numbers(&self) -> [u64; 17] {
-        let Self {
-            alloc,
-            hibernate,
-            discards,
-            alloc_fail,
-            free,
-            zswpout,
-            zswpin,
-            zswpwb,
-            pswpout,
-            pswpin,
-            swpout_zero,
-            swpin_zero,
-            zswap_reject,
-            writeout_reject,
-            io_error,
-            backed,
-            unbacked,
-        } = *self;
-        [
-            alloc,
-            hibernate,
-            discards,
-            alloc_fail,
-            free,
-            zswpout,
-            zswpin,
-            zswpwb,
-            pswpout,
-            pswpin,
-            swpout_zero,
-            swpin_zero,
-            zswap_reject,
-            writeout_reject,
-            io_error,
-            backed,
-            unbacked,
-        ]
-    }
-
-    /// From counts in the order of the fields.
-    pub const fn from_numbers(
-        [
-            alloc,
-            hibernate,
-            discards,
-            alloc_fail,
-            free,
-            zswpout,
-            zswpin,
-            zswpwb,
-            pswpout,
-            pswpin,
-            swpout_zero,
-            swpin_zero,
-            zswap_reject,
-            writeout_reject,
-            io_error,
-            backed,
-            unbacked,
-        ]: [u64; 17],
-    ) -> Self {
-        Self {
-            alloc,
-            hibernate,
-            discards,
-            alloc_fail,
-            free,
-            zswpout,
-            zswpin,
-            zswpwb,
-            pswpout,
-            pswpin,
-            swpout_zero,
-            swpin_zero,
-            zswap_reject,
-            writeout_reject,
-            io_error,
-            backed,
-            unbacked,
-        }
-    }
+totals! {
+    /// Slots allocated.
+    alloc,
+    /// Slots allocated without a folio, for images of hibernation.
+    hibernate,
+    /// Clusters queued to be discarded.
+    discards,
+    /// Allocation requests refused (folios).
+    alloc_fail,
+    /// Slots freed.
+    free,
+    /// Pages stored in zswap (`zswpout`).
+    zswpout,
+    /// Pages loaded from zswap (`zswpin`).
+    zswpin,
+    /// Pages written back from zswap (`zswpwb`).
+    zswpwb,
+    /// Pages queued to the device (`pswpout`).
+    pswpout,
+    /// Pages read from the device (`pswpin`).
+    pswpin,
+    /// Zero-filled pages swapped out (`swpout_zero`).
+    swpout_zero,
+    /// Zero-filled pages swapped in (`swpin_zero`).
+    swpin_zero,
+    /// Pages zswap refused.
+    zswap_reject,
+    /// Pages whose writeout was refused.
+    writeout_reject,
+    /// Pages whose I/O failed.
+    io_error,
+    /// Physical slots taken for virtual ones.
+    backed,
+    /// Physical slots behind virtual ones given back.
+    unbacked,
 }
 
 /// What is missing or uncertain.

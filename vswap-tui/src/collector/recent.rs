@@ -12,7 +12,7 @@ use vswap_common::Entry;
 const REMEMBERED: usize = 8192;
 /// Those a key frame has.
 const DUMPED: usize = 128;
-/// So many in a row that are too old end a look: CPUs take the time a little before their records are in order.
+/// So many in a row that are too old end a look: a record has its place in the ring a little before it has its time.
 const TOO_OLD: u32 = 16;
 
 #[derive(Clone, Copy, Default)]

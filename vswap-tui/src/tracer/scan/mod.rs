@@ -90,7 +90,8 @@ impl Tracer {
         self.rescan.due()
     }
 
-    /// Tells what each CPU lost after its last record. The ring was empty just now, so every record from before is out.
+    /// Tells what each CPU lost after its last record. What had come before is out of the ring but for
+    /// what another CPU has not finished, whose record says itself what was lost until then.
     fn tell_losses(&mut self, records: &mut Vec<Record>) {
         let ts = clock_pair().monotonic_ns;
         for cpu in 0..u16::try_from(self.cpus).unwrap_or(u16::MAX) {
@@ -126,7 +127,7 @@ impl Tracer {
         self.rescan_if_lost(Instant::now());
         // Not the time the look for losses takes: a turn without a step would be asked for again at once, for ever.
         let begin = Instant::now();
-        while records.len() < limit {
+        while records.len() < limit && self.scan.is_some() {
             let now = Instant::now();
             if now - begin > TURN {
                 return true;
@@ -166,7 +167,7 @@ impl Tracer {
             }
             self.take(records);
         }
-        true
+        self.scan.is_some()
     }
 }
 
