@@ -62,6 +62,14 @@ recorded() {
 as=
 recorded root 0
 as="vswap-workload --as-user 1000 --caps cap_bpf,cap_perfmon --"
+# Virtual slots have a device that only a variable of the kernel tells, and its address is shown to few.
+if grep -q ' vswap_si$' /proc/kallsyms; then
+    $as vswap record -o $out/user/address.vswap --duration 1s 2> $out/address.err
+    rc=$?
+    [ $rc -eq 6 ] && grep -q 'vswap_si.*CAP_SYSLOG' $out/address.err && [ ! -e $out/user/address.vswap ] ||
+        fail "rights address: $rc $(cat $out/address.err)"
+    as="vswap-workload --as-user 1000 --caps cap_bpf,cap_perfmon,cap_syslog --"
+fi
 # Some kernels keep kprobes from it (perf_event_paranoid 3 is a patch of Debian's): then it is said, not recorded
 # without them.
 paranoid=$(cat /proc/sys/kernel/perf_event_paranoid)

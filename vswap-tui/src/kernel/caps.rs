@@ -8,6 +8,9 @@ use std::path::Path;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caps(u64);
 
+/// How to get every capability that tracing and the scan need; `CAP_SYSLOG` is for the addresses in `/proc/kallsyms`.
+pub const WAY_OUT: &str = "Run as root, or `setcap cap_bpf,cap_perfmon,cap_syslog+ep` on the binary";
+
 const SYS_ADMIN: u32 = 21;
 const PERFMON: u32 = 38;
 const BPF: u32 = 39;
@@ -86,11 +89,7 @@ impl Rights {
                 .to_owned();
         }
         if !self.missing.is_empty() {
-            return format!(
-                "this user lacks {}{}. Run as root, or `setcap cap_bpf,cap_perfmon+ep` on the binary",
-                self.missing.join(" and "),
-                self.settings()
-            );
+            return format!("this user lacks {}{}. {WAY_OUT}", self.missing.join(" and "), self.settings());
         }
         if self.user_namespace {
             return "this process is root only in a user namespace (a container): tracing needs CAP_BPF and \

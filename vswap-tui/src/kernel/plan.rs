@@ -21,6 +21,8 @@ pub struct Plan {
     pub hooks: Vec<PlannedHook>,
     /// Where the kernel's tables are, by [`Address`]. Never written anywhere.
     pub addresses: [u64; ADDRESSES],
+    /// What the kernel has and keeps from this user, so that nothing can be followed.
+    pub withheld: Option<String>,
 }
 
 /// What becomes of one hook.
@@ -149,14 +151,21 @@ pub fn plan(btf: &Btf, symbols: &Symbols) -> Plan {
     let mut layout = layout::resolve(btf);
     tell_variables(&mut layout, symbols);
     let mut hooks: Vec<PlannedHook> = SPECS.iter().map(|s| plan_hook(s, btf, symbols, &layout)).collect();
-    if let Some(why) = virtual_obstacle(btf, symbols) {
+    let obstacle = virtual_obstacle(btf, symbols);
+    if let Some(Obstacle { why, .. }) = &obstacle {
         // Half of what happens to a slot would be missing, and what is left would be taken for the whole.
         for hook in &mut hooks {
             hook.target = Err(why.clone());
             hook.probes.clear();
         }
     }
-    Plan { layout, layout_name: layout::name(btf), hooks, addresses: *symbols.addresses() }
+    Plan {
+        layout,
+        layout_name: layout::name(btf),
+        hooks,
+        addresses: *symbols.addresses(),
+        withheld: obstacle.filter(|o| o.withheld).map(|o| o.why),
+    }
 }
 
 /// Variables that tell causes: programs read them by address, and the recording says whether they could.
@@ -179,12 +188,20 @@ fn tell_variables(layout: &mut Layout, symbols: &Symbols) {
 }
 
 /// Why the virtual slots of a kernel that has such cannot be followed.
-fn virtual_obstacle(btf: &Btf, symbols: &Symbols) -> Option<String> {
+struct Obstacle {
+    why: String,
+    /// Another user could.
+    withheld: bool,
+}
+
+fn virtual_obstacle(btf: &Btf, symbols: &Symbols) -> Option<Obstacle> {
+    let device = Address::VirtualDevice;
     match virt::words(btf)? {
-        Err(why) => Some(why),
-        Ok(_) if symbols.addresses()[Address::VirtualDevice as usize] == 0 => {
-            Some(hidden(&[Address::VirtualDevice]))
-        }
+        Err(why) => Some(Obstacle { why, withheld: false }),
+        Ok(_) if symbols.addresses()[device as usize] == 0 => Some(Obstacle {
+            why: hidden(&[device]),
+            withheld: device.names().iter().any(|name| symbols.occurs(name) != Occurs::Absent),
+        }),
         Ok(_) => None,
     }
 }

@@ -162,6 +162,10 @@ fn virtual_swap_is_refused_as_a_whole_where_half_would_be_missing() {
     let p = plan(&Btf::parse(described().build()).unwrap(), &Symbols::parse(&all));
     assert!(p.hooks.iter().all(|h| h.probes.is_empty()));
     assert!(p.missing()[0].contains("address of vswap_si"), "{:?}", p.missing());
+    assert!(p.withheld.is_some_and(|why| why.contains("CAP_SYSLOG")));
+    let untold = Symbols::parse(&all.replace("0 t vswap_si\n", ""));
+    let p = plan(&Btf::parse(described().build()).unwrap(), &untold);
+    assert_eq!((p.withheld.is_some(), p.missing().len()), (false, 3), "no user can");
 
     // The functions of a plain kernel are all there: they are not taken instead.
     let without = all.replace("0 t vswap_release_backing\n", "") + "ff b vswap_si\n";

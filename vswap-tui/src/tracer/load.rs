@@ -7,6 +7,7 @@ use super::news::News;
 use super::scan::{Purpose, Rescan, Scan, ScanResult};
 use super::virt;
 use crate::exit::{Exit, ExitError};
+use crate::kernel::caps::WAY_OUT;
 use crate::kernel::facts::{clock_pair, read_swaps};
 use crate::kernel::hooks::How;
 use crate::kernel::{Facts, Plan, PlannedHook, Probe, plan};
@@ -108,6 +109,9 @@ impl Tracer {
         }
         if !options.scan {
             plan = plan.without_scan();
+        }
+        if let Some(why) = &plan.withheld {
+            return Err(ExitError::new(Exit::NotPermitted, format!("{why}. {WAY_OUT}")));
         }
         let missing = plan.missing();
         if !missing.is_empty() {
