@@ -73,6 +73,29 @@ load poor --set memory.zswap.writeback=0 --pages 1000 --pattern rand --seed 30 -
 end poor
 echo "$before" > $zswap/compressor
 
+# starve CACHE PART SEED: no object of that slab cache for a while, where the kernel can be told to (CONFIG_FAILSLAB).
+# Debian's cannot, and a store may use the memory that reclaim keeps for itself: their counters stay 0.
+starve() {
+    begin $2
+    echo 1 | tee /sys/kernel/slab/$1/failslab > /dev/null && echo 100 > $failslab/probability ||
+        fail "causes $2: no cache $1 that can fail"
+    load starved --pages 1000 --pattern comp --seed $3 --steps pageout:all
+    echo 0 > $failslab/probability
+    echo 0 | tee /sys/kernel/slab/$1/failslab > /dev/null
+    end $2
+}
+failslab=/sys/kernel/debug/failslab
+starved=0
+if [ -d $failslab ]; then
+    starved=900
+    echo Y > $failslab/cache-filter
+    echo N > $failslab/ignore-gfp-wait
+    echo -1 > $failslab/times
+    echo 0 > $failslab/verbose
+    starve "zs_handle*" no-handle 35
+    starve "zswap_entry*" no-entry 36
+fi
+
 # A pool of no size is full whatever the pages compress to: its worker empties it, and it refuses what comes. The worker
 # spares an entry once, gives up after 16, and is woken by the next refusal: few entries, and enough of those for it to
 # come round.
@@ -163,10 +186,8 @@ for reason in compress_fail compress_poor; do
     case $reason-$(uname -r) in compress_poor-6.12.*) least=0 ;; esac
     same "refused for $reason" "$(cat $debug/reject_$reason)" "$(column "$refused" $reason 2)" $least
 done
-# Debian's kernels have no way to make an allocation of the kernel fail: CONFIG_FAULT_INJECTION and
-# CONFIG_FUNCTION_ERROR_INJECTION are off, and a store may use the memory that reclaim keeps for itself.
-same 'refused for alloc_fail' "$(cat $debug/reject_alloc_fail)" "$(column "$refused" alloc_fail 2)" 0
-same 'refused for entry_fail' "$(cat $debug/reject_kmemcache_fail)" "$(column "$refused" entry_fail 2)" 0
+same 'refused for alloc_fail' "$(cat $debug/reject_alloc_fail)" "$(column "$refused" alloc_fail 2)" $starved
+same 'refused for entry_fail' "$(cat $debug/reject_kmemcache_fail)" "$(column "$refused" entry_fail 2)" $starved
 
 slots='folios without slots'
 if grep -q ' vswap_si$' /proc/kallsyms; then
