@@ -2,18 +2,14 @@
 # wrote how many folios. Runs after lib.sh.
 out=/out/pressure
 mkdir -p $out
-written=/sys/kernel/tracing/events/vmscan/mm_vmscan_write_folio
+# A buffer of its own: on every kernel, and nobody else's events in it.
+written=/sys/kernel/tracing/instances/written
 
-# wrote FILE: "kswapd OTHERS" folios in the histogram.
-wrote() {
-    local kswapd
-    kswapd=$(grep -l '^kswapd' /proc/[0-9]*/comm | cut -d/ -f3 | tr '\n' ' ')
-    awk -v pids=" $kswapd" '/^\{ common_pid:/ { gsub(/[{},]/, ""); n[index(pids, " " $2 " ") > 0] += $NF }
-        END { print n[1] + 0, n[0] + 0 }' "$1"
-}
+# wrote FILE: "kswapd OTHERS" folios among its events.
+wrote() { awk '/mm_vmscan_write_folio:/ { n[/^ *kswapd/]++ } END { print n[1] + 0, n[0] + 0 }' "$1"; }
 enough() { # KSWAPD OTHERS
     # shellcheck disable=SC2046 # words are wanted
-    set -- "$1" "$2" $(wrote $written/hist)
+    set -- "$1" "$2" $(wrote $written/trace)
     [ "$3" -ge "$1" ] && [ "$4" -ge "$2" ]
 }
 pages_of() { sed -n "s/^$1: *\([0-9]*\) kB/\1/p" /proc/meminfo; }
@@ -33,7 +29,8 @@ devices_on || fail "pressure: swapon"
 vswap record -o $out/trace.vswap 2> $out/record.err &
 recorder=$!
 until_true 120 grep -q 'recording to' $out/record.err || fail "pressure: $(cat $out/record.err)"
-echo 'hist:keys=common_pid:size=4096' > $written/trigger || fail "pressure: no histogram"
+mkdir $written && echo 16384 > $written/buffer_size_kb &&
+    echo 1 > $written/events/vmscan/mm_vmscan_write_folio/enable || fail "pressure: no events"
 snapshot $out/before
 # What nobody can reclaim leaves less than the workers want.
 ballast=$((($(pages_of MemAvailable) - 112 * 1024) / 1024))
@@ -54,8 +51,8 @@ done
 rm /tmp/ballast
 until_true 60 still || fail "pressure: the kernel does not come to rest"
 snapshot $out/after
-cat $written/hist > $out/hist
-echo '!hist:keys=common_pid:size=4096' > $written/trigger
+cat $written/trace > $out/written
+cat $written/per_cpu/*/stats | awk '/overrun/ { n += $NF } END { exit n > 0 }' || fail "pressure: events overwritten"
 kill -INT $recorder
 wait $recorder
 rc=$?
@@ -84,7 +81,7 @@ grown() { echo $(($(sed -n "s/^$1 //p" $out/after/vmstat) - $(sed -n "s/^$1 //p"
 of() { echo $(($(column "$title" "$1" 2) + $(column "$title" "$1" 3) + $(column "$title" "$1" 4))); }
 title='pages swapped out'
 # shellcheck disable=SC2046 # words are wanted
-set -- $(wrote $out/hist)
+set -- $(wrote $out/written)
 near 'swapped out by kswapd' "$1" "$(of kswapd)" 2000
 near 'swapped out by threads out of pages' "$2" "$(of direct)" 500
 for by in memcg proactive pageout unknown; do
