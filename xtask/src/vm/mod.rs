@@ -16,6 +16,7 @@ pub(crate) mod suite;
 
 use crate::{build, setup, sh};
 use anyhow::{Context, Result};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -40,9 +41,12 @@ pub(crate) struct VmArgs {
     /// Suite only: judge what the last run left, without booting
     #[arg(long, conflicts_with = "script")]
     judge: bool,
-    /// The suite on every kernel that we know, one after the other
+    /// The suite on every kernel that we know
     #[arg(long, conflicts_with_all = ["script", "kernel", "only", "judge", "live"])]
     matrix: bool,
+    /// Suite only: so many guests at a time. Most have one busy CPU; beside others a load may be too slow for its test
+    #[arg(long, value_name = "N", default_value = "1", conflicts_with_all = ["script", "live"])]
+    guests: NonZero<u8>,
     /// Where to put what the guest left in /out
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -125,7 +129,7 @@ impl Programs {
 pub(crate) fn run(args: &VmArgs) -> Result<u8> {
     setup::vm()?;
     if args.matrix {
-        suite::run_versions(&suite::MATRIX, args.refresh)?;
+        suite::run_versions(&suite::MATRIX, args.refresh, args.guests)?;
         return Ok(0);
     }
     let kernel = kernel::find(&args.kernel, args.modules.as_deref(), args.refresh)?;
@@ -134,8 +138,12 @@ pub(crate) fn run(args: &VmArgs) -> Result<u8> {
         Some(path) => std::fs::read_to_string(path).with_context(|| path.display().to_string())?,
         None if args.live => live::WORKLOAD.to_owned(),
         None => {
-            let options =
-                suite::Options { out: args.out.clone(), only: args.only.clone(), judge_only: args.judge };
+            let options = suite::Options {
+                out: args.out.clone(),
+                only: args.only.clone(),
+                judge_only: args.judge,
+                guests: args.guests,
+            };
             return suite::run_on(&kernel, &programs, &options).map(|()| 0);
         }
     };

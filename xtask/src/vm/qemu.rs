@@ -74,6 +74,7 @@ impl std::error::Error for EmulatorFault {}
 /// A running guest. Killed when dropped.
 #[derive(Debug)]
 pub(crate) struct Machine {
+    name: String,
     child: Child,
     lines: Receiver<String>,
     log: File,
@@ -124,7 +125,16 @@ pub(crate) fn start(guest: &Guest, initramfs: &Path, disks: &Disks, port: Option
     let log_path = guest.dir().join("console.log");
     let log = File::create(&log_path).with_context(|| log_path.display().to_string())?;
     let deadline = Instant::now() + guest.timeout;
-    Ok(Machine { child, lines, log, log_path, deadline, timeout: guest.timeout, echo: guest.echo })
+    Ok(Machine {
+        name: guest.name.clone(),
+        child,
+        lines,
+        log,
+        log_path,
+        deadline,
+        timeout: guest.timeout,
+        echo: guest.echo,
+    })
 }
 
 impl Machine {
@@ -154,7 +164,7 @@ impl Machine {
                 Ok(line) => {
                     writeln!(self.log, "{line}").context("console.log")?;
                     if self.echo || line.contains("VSWAP-") {
-                        eprintln!("    guest: {line}");
+                        eprintln!("    {}: {line}", self.name);
                     }
                     console.line(&line);
                     if console.trouble().is_some() {
