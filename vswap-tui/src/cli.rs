@@ -1,17 +1,18 @@
 //! The command line: one definition for parsing, help, completions and man pages.
 
 mod parse;
+mod record;
+mod trace;
 
-use crate::export::Format;
-use crate::recorder::Sync;
-use crate::recorder::trigger::Trigger;
 use crate::runtime::exposition::parse_address;
 use crate::source::generator;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 pub use parse::{parse_bytes, parse_count, parse_cpus, parse_memory, parse_slots, parse_speed};
+pub use record::{KeepArgs, RecordArgs};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
+pub use trace::{DiffArgs, ExportArgs, RepairArgs, ReplayArgs, ReportArgs, SlotsArgs, Speed};
 
 /// Shows where swapped memory really is.
 #[derive(Parser, Debug)]
@@ -213,178 +214,6 @@ pub enum Workload {
     Oom,
 }
 
-/// `vswap record`.
-#[derive(Args, Debug, Clone)]
-pub struct RecordArgs {
-    /// File to write (mode 0600), `-` for standard output
-    #[arg(short, long, value_name = "FILE|-")]
-    pub output: PathBuf,
-    /// Replace the file if it exists
-    #[arg(long)]
-    pub force: bool,
-    /// Stop after this time
-    #[arg(long, value_parser = humantime::parse_duration)]
-    pub duration: Option<Duration>,
-    /// Size of the ring buffer between kernel and vswap (a power of two of pages)
-    #[arg(long, default_value = "16M", value_parser = parse_bytes)]
-    pub ring_size: u64,
-    /// Leave out what only the check against the reference model needs: fewer records, the same slot map
-    #[arg(long)]
-    pub slots_only: bool,
-    /// How to learn what the kernel does: `auto` or `kprobe`
-    #[arg(long, value_enum, default_value_t)]
-    pub rung: Rung,
-    /// Do not read the kernel's tables at the start: slots in use before are unknown until something happens to them
-    #[arg(long)]
-    pub no_scan: bool,
-    /// At the end, while still attached, compare the slot map with the kernel's tables; ends with 4 if a slot differs
-    #[arg(long, conflicts_with_all = ["no_scan", "ring"])]
-    pub verify: bool,
-    /// How it is kept
-    #[command(flatten)]
-    pub keeping: KeepArgs,
-    /// Run this command, stop when it ends
-    #[arg(last = true, value_name = "CMD")]
-    pub run: Vec<String>,
-}
-
-/// How a recording is kept.
-#[derive(Args, Debug, Clone)]
-#[command(next_help_heading = "Files")]
-pub struct KeepArgs {
-    /// A killed recorder loses no more than this; a stream brings no later than 200ms
-    #[arg(long, default_value = "1s", value_name = "TIME", value_parser = humantime::parse_duration)]
-    pub flush: Duration,
-    /// When bytes are forced to the disk, for power cuts; what was flushed survives a killed recorder in any case
-    #[arg(long, value_enum, default_value_t = Sync::Close)]
-    pub sync: Sync,
-    /// Trace time between key frames, from which `replay` and `slots --at` begin; 0s for none
-    #[arg(long, default_value = "5s", value_name = "TIME", value_parser = humantime::parse_duration)]
-    pub key_frames: Duration,
-    /// Begin a new file when one has this size: FILE-000001, FILE-000002, each readable alone
-    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
-    pub rotate_size: Option<u64>,
-    /// Begin a new file when one is this old
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
-    pub rotate_time: Option<Duration>,
-    /// Keep this many files of that name, the newest; those of earlier recordings count
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub keep: Option<u32>,
-    /// Flight recorder: keep the last so many bytes in memory, and write FILE-000001 and so on when SIGUSR1 comes or a
-    /// trigger is met
-    #[arg(long, value_name = "SIZE", value_parser = parse_bytes, conflicts_with_all = ["rotate_size", "rotate_time"])]
-    pub ring: Option<u64>,
-    /// Save when this happens: `writeback=1000` (pages a second), `alloc-fail=1` (a second), `oom`, `psi=20` (percent
-    /// of ten seconds); may be given several times
-    #[arg(long, value_name = "WHAT", requires = "ring")]
-    pub trigger: Vec<Trigger>,
-    /// Record on for this time after a trigger before saving
-    #[arg(long, default_value = "10s", value_name = "TIME", requires = "ring", value_parser = humantime::parse_duration)]
-    pub after: Duration,
-}
-
-/// `vswap replay`.
-#[derive(Args, Debug, Clone)]
-pub struct ReplayArgs {
-    /// Trace file
-    pub file: PathBuf,
-    /// How it runs
-    #[command(flatten)]
-    pub view: ViewArgs,
-    /// Run the reference model beside the trace: agreement, first divergence, invariants
-    #[arg(long)]
-    pub check: bool,
-    /// What if
-    #[command(flatten)]
-    pub designs: DesignArgs,
-    /// Speed of time: `max`, `1x`, `10x`, `0.5x` [default: 1x, with --headless max]
-    #[arg(long, value_parser = parse_speed)]
-    pub speed: Option<Speed>,
-}
-
-/// `vswap report`.
-#[derive(Args, Debug, Clone)]
-pub struct ReportArgs {
-    /// Trace file, `-` for standard input
-    pub file: PathBuf,
-    /// One JSON object instead of text
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// `vswap slots`.
-#[derive(Args, Debug, Clone)]
-pub struct SlotsArgs {
-    /// Trace file, `-` for standard input
-    pub file: PathBuf,
-    /// State at this time after the first event instead of at the end
-    #[arg(long, value_parser = humantime::parse_duration)]
-    pub at: Option<Duration>,
-    /// Only this device number
-    #[arg(long)]
-    pub device: Option<u8>,
-    /// Only this cgroup (path, or `#id`)
-    #[arg(long)]
-    pub memcg: Option<String>,
-}
-
-/// `vswap diff`.
-#[derive(Args, Debug, Clone)]
-pub struct DiffArgs {
-    /// A recording, or a folder of recordings: runs of the same load
-    pub a: PathBuf,
-    /// What to compare it with
-    pub b: PathBuf,
-    /// Run the reference model beside each recording: how often the kernel takes its slot
-    #[arg(long)]
-    pub check: bool,
-    /// The numbers as JSON on stdout
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// `vswap export`.
-#[derive(Args, Debug, Clone)]
-pub struct ExportArgs {
-    /// Trace file, `-` for standard input
-    #[arg(required_unless_present = "json_schema")]
-    pub file: Option<PathBuf>,
-    /// File to write (mode 0600), `-` for standard output; its extension says the format
-    #[arg(short, long, value_name = "OUT|-", required_unless_present = "json_schema")]
-    pub output: Option<PathBuf>,
-    /// Format, where the name of the output does not say it
-    #[arg(long, value_enum)]
-    pub format: Option<Format>,
-    /// Replace the file if it exists
-    #[arg(long)]
-    pub force: bool,
-    /// The slot map as a table instead of the events
-    #[arg(long)]
-    pub slots: bool,
-    /// The slot map at this time after the first event instead of at the end
-    #[arg(long, requires = "slots", value_parser = humantime::parse_duration)]
-    pub at: Option<Duration>,
-    /// Event time between two values of a Perfetto counter
-    #[arg(long, default_value = "100ms", value_parser = humantime::parse_duration)]
-    pub interval: Duration,
-    /// Print the JSON Schema of a line of NDJSON and do nothing else
-    #[arg(long)]
-    pub json_schema: bool,
-}
-
-/// `vswap repair`.
-#[derive(Args, Debug, Clone)]
-pub struct RepairArgs {
-    /// Trace file
-    pub file: PathBuf,
-    /// File to write (mode 0600), `-` for standard output
-    #[arg(short, long, value_name = "FILE|-")]
-    pub output: PathBuf,
-    /// Replace the file if it exists
-    #[arg(long)]
-    pub force: bool,
-}
-
 /// `vswap generate`.
 #[derive(Args, Debug, Clone)]
 pub struct GenerateArgs {
@@ -423,15 +252,6 @@ pub struct DoctorArgs {
     /// What hooks are worth on this rung: `auto` or `kprobe`
     #[arg(long, value_enum, default_value_t)]
     pub rung: Rung,
-}
-
-/// Speed of a replay.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Speed {
-    /// As fast as the machine goes.
-    Max,
-    /// Event time runs at this multiple of real time.
-    Times(f64),
 }
 
 #[cfg(test)]

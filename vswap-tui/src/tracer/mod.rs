@@ -5,6 +5,7 @@
 //!                                                                `- scan of the kernel's tables -^
 //! ```
 
+mod attach;
 mod counts;
 mod explain;
 mod fdinfo;

@@ -1,8 +1,8 @@
 //! Attaching to the kernel's tracepoints where its functions cannot be traced, and reading the sums they keep.
 
+use super::attach::{Links, UNUSED_LRU, object};
 use super::explain::Explain;
 use super::fdinfo;
-use super::load::{Links, UNUSED_LRU, object};
 use crate::exit::{Exit, ExitError};
 use crate::kernel::facts::read_swaps;
 use crate::kernel::hooks::How;
