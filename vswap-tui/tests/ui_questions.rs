@@ -196,7 +196,7 @@ fn what_this_kernel_lets_be_seen_of_each_transition() {
 }
 
 #[test]
-fn what_a_cgroup_still_pays_for_freed_slots_is_no_difference_to_look_into() {
+fn what_waits_in_cpu_caches_stands_beside_the_difference_of_the_charges() {
     let audit = |idle: Option<u64>| {
         let mut snapshot = busy(3);
         for cgroup in &mut snapshot.memcgs {
@@ -208,11 +208,9 @@ fn what_a_cgroup_still_pays_for_freed_slots_is_no_difference_to_look_into() {
         press(&mut dashboard, &[Action::Show(View::Cgroups), Action::Tree]);
         lines(&dashboard, MONO).into_iter().find(|line| line.contains("charge audit")).unwrap()
     };
-    for idle in [Some(52), Some(76)] {
-        let text = audit(idle);
-        assert!(text.contains("+208 KiB freed, in CPU caches; memory.swap.current 608 KiB"), "{text}");
-    }
-    for idle in [None, Some(51)] {
+    assert!(audit(Some(76)).contains("+208 KiB, 304 KiB in CPU caches; memory.swap.current 608 KiB"));
+    assert!(audit(Some(51)).contains("+208 KiB, 204 KiB in CPU caches; memory.swap.current 608 KiB"));
+    for idle in [None, Some(0)] {
         assert!(audit(idle).contains("+208 KiB; memory.swap.current 608 KiB, counted 400 KiB"));
     }
 }

@@ -57,21 +57,22 @@ fn audit(row: &Row, app: &App, theme: Theme) -> (String, Style) {
         let text = "charge audit     none: memory.swap.current of this path was not read";
         return (text.into(), theme.dim());
     };
-    // Slots given up are charged for as long as they wait in a cache of slots, and nobody tells whose they were.
+    // Slots given up are charged for as long as they wait in a cache of slots, and nobody tells whose they were: both
+    // numbers are shown, and only a difference that they cannot explain stands out.
     let idle: u64 = app.frame.snapshot.devices.iter().filter_map(|d| d.idle).sum();
-    let waiting =
-        row.audit.filter(|more| *more > 0 && more.unsigned_abs() <= idle.saturating_mul(app.page_size()));
+    let idle = idle.saturating_mul(app.page_size());
+    let explained = row.audit.is_some_and(|more| more >= 0 && more.unsigned_abs() <= idle);
     let text = format!(
         "charge audit     {}{}; memory.swap.current {}, counted {}",
         match row.audit {
             Some(0) => "the same".into(),
             other => difference(other),
         },
-        if waiting.is_some() { " freed, in CPU caches" } else { "" },
+        if idle > 0 { format!(", {} in CPU caches", format::bytes(idle)) } else { String::new() },
         format::bytes(kernel),
         format::bytes(ours.saturating_mul(app.page_size()))
     );
-    (text, if row.audit == Some(0) || waiting.is_some() { Style::new() } else { theme.warn() })
+    (text, if explained { Style::new() } else { theme.warn() })
 }
 
 fn limits(row: &Row, app: &App) -> String {
