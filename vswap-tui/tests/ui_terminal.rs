@@ -59,6 +59,26 @@ fn keys_walk_the_views_and_q_leaves() {
 }
 
 #[test]
+fn keys_work_on_the_screen_of_totals() {
+    for (end, keys) in [("q", "q"), ("Ctrl-C", "\x03")] {
+        let mut t = Pty::vswap(&["live", "--totals"], 80, 24);
+        t.shows("Sums only");
+        t.keys("?");
+        t.shows("Where the numbers come from");
+        t.keys("\x1b");
+        t.shows("Sums only");
+        t.keys(keys);
+        assert_eq!(t.restored().code(), Some(0), "{end}");
+    }
+    let mut t = Pty::vswap(&["live", "--totals"], 80, 24);
+    t.shows("Sums only");
+    t.keys("d");
+    t.shows(VIEWS[0]);
+    t.keys("q");
+    assert_eq!(t.restored().code(), Some(0));
+}
+
+#[test]
 fn every_view_survives_a_tiny_terminal() {
     let mut t = Pty::vswap(&["demo"], 80, 24);
     t.shows(VIEWS[0]);

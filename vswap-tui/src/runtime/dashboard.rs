@@ -27,8 +27,6 @@ use std::time::{Duration, Instant};
 
 /// Longest wait of either thread before it looks at the other side again.
 const TICK: Duration = Duration::from_millis(50);
-/// crossterm does not even look at the terminal when it may not wait at all.
-const LOOK: Duration = Duration::from_millis(1);
 /// Keys taken in before the next drawing, so that a held key cannot stop the screen.
 const KEYS_A_FRAME: usize = 64;
 /// How long the pump may take to end; a source that blocks in a read is left to the end of the process.
@@ -170,7 +168,7 @@ fn screen_loop(
             Ready::Nothing if !pending => continue,
             Ready::Nothing | Ready::Keys => {}
         }
-        pending = event::poll(LOOK)?;
+        pending = Keyboard::pending()?;
         for _ in 0..KEYS_A_FRAME {
             if !pending {
                 break;
@@ -193,7 +191,7 @@ fn screen_loop(
                 // Dropped only if the pump has not looked for 256 keys.
                 Some(Effect::Pump(order)) => drop(control.try_send(order)),
             }
-            pending = event::poll(LOOK)?;
+            pending = Keyboard::pending()?;
         }
     }
 }

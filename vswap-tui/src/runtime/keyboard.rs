@@ -3,11 +3,15 @@
 //! crossterm reads from standard input if that is a terminal, else from the controlling one. When it is hung up
 //! (a closed window, a dropped connection) its poll never returns, so we wait on the same terminal ourselves.
 
+use crossterm::event;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
+
+/// crossterm does not even look at the terminal when it may not wait at all.
+const LOOK: Duration = Duration::from_millis(1);
 
 /// What waiting brought.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,6 +42,14 @@ impl Keyboard {
             File::open("/dev/tty")?.into()
         };
         Ok(Self { tty })
+    }
+
+    /// crossterm has an event for us, which its `read` then gives without waiting.
+    ///
+    /// # Errors
+    /// If the terminal cannot be read.
+    pub(super) fn pending() -> io::Result<bool> {
+        event::poll(LOOK)
     }
 
     /// Waits for a key.

@@ -69,7 +69,7 @@ pub fn run(
             Ready::Keys => {}
         }
         let mut left = false;
-        while event::poll(Duration::ZERO)? {
+        while Keyboard::pending()? {
             dirty = true;
             let Event::Key(key) = event::read()? else { continue };
             if key.kind == KeyEventKind::Release {
