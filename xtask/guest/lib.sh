@@ -294,8 +294,10 @@ scenario() {
     cat /proc/swaps > "$dir/swaps.end"
     touch "$sync/end"
     for pid in $workers; do
-        wait "$pid" || fail "$name: a worker failed: $(cat "$dir"/worker.*.err)"
+        # Whoever the kernel killed says nothing: the kernel does.
+        wait "$pid" || fail "$name: a worker failed: $(cat "$dir"/worker.*.err) $(dmesg | grep 'Killed process')"
     done
+    dmesg > "$dir/dmesg"
     [ "$end" = off ] || devices_off || fail "$name: swapoff"
     rmdir /sys/fs/cgroup/*/ 2> /dev/null
     echo "VSWAP-SCENARIO-END $name"
