@@ -51,13 +51,12 @@ pub(super) fn boots() -> Vec<Boot> {
             cpus: 4,
             in_turn: true,
             scenarios: vec![Scenario {
-                // A minute of swapping by three at once, that the recorder comes into the middle of. With less memory
-                // the kernel finds nothing but pages under way to a slow disk: Linux 7.1 was seen to kill a worker then.
+                // A minute of swapping by three at once, that the recorder comes into the middle of.
                 name: "churn",
                 backing: Backing::Writeback,
                 record_args: "--verify --ring-size 64M",
                 workers: &[
-                    "--cgroup /sys/fs/cgroup/wl --set memory.max=52M --set memory.zswap.max=3M --pages 6144 \
+                    "--cgroup /sys/fs/cgroup/wl --set memory.high=48M --set memory.zswap.max=3M --pages 6144 \
                         --seed 51|random:4000,mark:/tmp/churn/in-use.0,churn:/tmp/churn/recording:60000",
                     "--cgroup /sys/fs/cgroup/wl --pages 6144 --seed 52|random:4000,mark:/tmp/churn/in-use.1,\
                         churn:/tmp/churn/recording:60000,free:0-1000",
@@ -78,7 +77,7 @@ pub(super) fn boots() -> Vec<Boot> {
                     name: "late-parallel",
                     backing: Backing::Writeback,
                     workers: &[
-                        "--cgroup /sys/fs/cgroup/wl --set memory.max=40M --set memory.zswap.max=3M --pages 6144 \
+                        "--cgroup /sys/fs/cgroup/wl --set memory.high=40M --set memory.zswap.max=3M --pages 6144 \
                             --seed 33|random:4000,mark:/tmp/late-parallel/in-use.0,random:20000,\
                             wait:/tmp/late-parallel/recording,random:6000",
                         "--cgroup /sys/fs/cgroup/wl --pages 6144 --seed 34|random:4000,\
@@ -116,7 +115,7 @@ pub(super) fn boots() -> Vec<Boot> {
                 end: End::Rescan,
                 // What zswap holds counts against the cgroup as well: without a limit of its own it leaves no room.
                 workers: &[
-                    "--cgroup /sys/fs/cgroup/wl --set memory.max=44M --set memory.zswap.max=4M --pages 6144 \
+                    "--cgroup /sys/fs/cgroup/wl --set memory.high=40M --set memory.zswap.max=4M --pages 6144 \
                             --seed 41|pageout:all,random:4000,pageout:all,mark:/tmp/churn-lossy/lost.0,wait:/tmp/churn-lossy/certain,touch-read:9,sleep:200,\
                             touch-write:19,sleep:200,free:29-31,sleep:200,pageout:9-19",
                     "--cgroup /sys/fs/cgroup/wl --pages 6144 --seed 42|pageout:all,random:4000,free:0-1000,\

@@ -80,7 +80,9 @@ pub(crate) struct Scenario {
     pub(crate) record_args: &'static str,
     /// How it ends.
     pub(crate) end: End,
-    /// Workers that run at the same time: `OPTIONS|STEPS`.
+    /// Workers that run at the same time: `OPTIONS|STEPS`. Those that share a cgroup limit it with `memory.high`: at
+    /// `memory.max` the kernel may kill one of them while they fill it, though next to nothing is swapped out yet
+    /// (6.18, 7.0 and 7.1 do, now and then).
     pub(crate) workers: &'static [&'static str],
     /// Counters of vmstat that must have moved by at least so much: a load that does not do what it is for proves
     /// nothing.
@@ -189,6 +191,17 @@ mod tests {
         assert!(
             all.iter().all(|s| s.workers.iter().all(|w| w.matches('|').count() == 1 && !w.contains('\'')))
         );
+    }
+
+    #[test]
+    fn who_shares_a_cgroup_is_not_killed_for_its_limit() {
+        for scenario in full().iter().flat_map(|b| &b.scenarios) {
+            let cgroup = |worker: &str| worker.split_whitespace().nth(1).map(str::to_owned);
+            for worker in scenario.workers.iter().filter(|w| w.contains(" memory.max=")) {
+                let sharing = scenario.workers.iter().filter(|other| cgroup(other) == cgroup(worker)).count();
+                assert_eq!(sharing, 1, "{}: {worker}", scenario.name);
+            }
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub(super) fn boots() -> Vec<Boot> {
             Scenario {
                 name: "parallel",
                 workers: &[
-                    "--cgroup /sys/fs/cgroup/wl --set memory.max=48M --pages 6144 --seed 10|random:20000",
+                    "--cgroup /sys/fs/cgroup/wl --set memory.high=48M --pages 6144 --seed 10|random:20000",
                     "--cgroup /sys/fs/cgroup/wl --pages 6144 --seed 11|random:20000,free:0-1000",
                     "--cgroup /sys/fs/cgroup/wl --pages 6144 --seed 12|pageout:all,random:20000,pageout:0-3000",
                     "--cgroup /sys/fs/cgroup/wl --pages 6144 --seed 13|random:10000,fork,random:10000",
