@@ -5,6 +5,7 @@ use crate::setup;
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -19,13 +20,32 @@ const WANTED: [&str; 5] = ["virtio_pci", "virtio_blk", "virtio_console", "zram",
 /// file system for swap files, with what it asks the kernel for by name, and another compressor.
 const MORE: [&str; 4] = ["null_blk", "crc32c_generic", "ext4", "deflate"];
 
-/// Builds the image below the guest's folder; returns its path.
-pub(crate) fn make(guest: &Guest, programs: &Programs) -> Result<PathBuf> {
+/// The packed image. Removed when dropped.
+#[derive(Debug)]
+pub(crate) struct Initramfs(PathBuf);
+
+impl Initramfs {
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Initramfs {
+    fn drop(&mut self) {
+        // What is left behind is written over by the next run.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Builds the image below the guest's folder.
+pub(crate) fn make(guest: &Guest, programs: &Programs) -> Result<Initramfs> {
     let dir = guest.dir();
     let root = dir.join("root");
-    if root.exists() {
-        fs::remove_dir_all(&root).with_context(|| root.display().to_string())?;
-    }
+    let clear = || match fs::remove_dir_all(&root) {
+        Err(err) if err.kind() != ErrorKind::NotFound => Err(err).with_context(|| root.display().to_string()),
+        _ => Ok(()),
+    };
+    clear()?;
     for folder in ["bin", "dev", "proc", "sys", "tmp", "out", "modules"] {
         fs::create_dir_all(root.join(folder)).with_context(|| root.display().to_string())?;
     }
@@ -57,7 +77,8 @@ pub(crate) fn make(guest: &Guest, programs: &Programs) -> Result<PathBuf> {
     write(&root.join("modules/more"), &more)?;
     let image = dir.join("initramfs.cpio.gz");
     pack(&root, &image)?;
-    Ok(image)
+    clear()?;
+    Ok(Initramfs(image))
 }
 
 fn place(from: &Path, to: &Path) -> Result<()> {

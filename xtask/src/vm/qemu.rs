@@ -1,6 +1,6 @@
 //! The virtual machine: start, watch the console, end.
 
-use super::{Guest, console::Console};
+use super::{Guest, console::Console, initramfs::Initramfs};
 use crate::sh;
 use anyhow::{Context, Result, anyhow, bail};
 use std::fs::{self, File};
@@ -28,7 +28,7 @@ const TO_START: Duration = Duration::from_secs(180);
 /// Longest time without looking whether somebody wants the guest to end.
 const LOOK_UP: Duration = Duration::from_millis(250);
 
-/// Swap disk (vda) and out disk (vdb), both sparse.
+/// Swap disk (vda) and out disk (vdb), both sparse. Removed when dropped: a run of the suite would fill a small disk.
 #[derive(Debug)]
 pub(crate) struct Disks {
     swap: PathBuf,
@@ -53,6 +53,15 @@ impl Disks {
         }
         fs::create_dir_all(out).with_context(|| out.display().to_string())?;
         sh::run(Command::new("tar").arg("xf").arg(&self.out).arg("-C").arg(out))
+    }
+}
+
+impl Drop for Disks {
+    fn drop(&mut self) {
+        for path in [&self.swap, &self.out] {
+            // What is left behind is written over by the next run.
+            let _ = fs::remove_file(path);
+        }
     }
 }
 
@@ -86,7 +95,12 @@ pub(crate) struct Machine {
 
 /// Starts QEMU. With `port` the guest has a virtio serial port that is this socket on the host; the machine waits
 /// until somebody connects, so that no byte is lost.
-pub(crate) fn start(guest: &Guest, initramfs: &Path, disks: &Disks, port: Option<&Path>) -> Result<Machine> {
+pub(crate) fn start(
+    guest: &Guest,
+    initramfs: &Initramfs,
+    disks: &Disks,
+    port: Option<&Path>,
+) -> Result<Machine> {
     let mut cmd = Command::new("qemu-system-x86_64");
     // Emulation also where the host has KVM: nested hosts announce it and then fail, and results stay comparable.
     let threads = if guest.in_turn { "single" } else { "multi" };
@@ -94,7 +108,7 @@ pub(crate) fn start(guest: &Guest, initramfs: &Path, disks: &Disks, port: Option
     cmd.args(["-cpu", "max", "-nic", "none", "-display", "none"]);
     cmd.args(["-monitor", "none", "-serial", "stdio", "-no-reboot"]);
     cmd.args(["-smp", &guest.cpus.to_string(), "-m", &guest.memory.to_string()]);
-    cmd.arg("-kernel").arg(&guest.kernel.image).arg("-initrd").arg(initramfs);
+    cmd.arg("-kernel").arg(&guest.kernel.image).arg("-initrd").arg(initramfs.path());
     cmd.arg("-append").arg(format!("{BOOT_WORDS} {}", guest.append));
     for disk in [&disks.swap, &disks.out] {
         cmd.arg("-drive").arg(format!("file={},if=virtio,format=raw,cache=unsafe", disk.display()));
