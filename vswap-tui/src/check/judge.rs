@@ -116,11 +116,16 @@ impl Checker {
             Cause::Contention
         } else if !request.begun {
             Cause::NotRecorded
-        } else if self.foreign(cpu) != request.foreign_before {
+        } else if self.foreign(cpu) != request.foreign_before || self.searched_elsewhere(cpu) {
             Cause::Contention
         } else {
             Cause::Model
         }
+    }
+
+    /// A search of another CPU is under way: it may have its slots, and a new virtual cluster, before it tells.
+    fn searched_elsewhere(&self, cpu: u16) -> bool {
+        self.requests.values().any(|other| other.begun && !other.told && other.cpu != cpu)
     }
 
     /// Takes the moves among the model's steps into the ledger and forgets the steps.

@@ -46,6 +46,8 @@ impl Look {
 pub(super) struct Request {
     /// Its begin is in the trace, and so is what it looked at.
     pub(super) begun: bool,
+    /// CPU it began on.
+    pub(super) cpu: u16,
     /// Order asked for.
     pub(super) order: u8,
     /// First slots of the folios the thread took out of the cache on its way: the allocator reclaimed them.

@@ -15,7 +15,8 @@ impl Checker {
             self.requests.clear();
         }
         let foreign_before = self.foreign(e.cpu);
-        let request = Request { begun: true, order: e.order, foreign_before, ..Request::default() };
+        let request =
+            Request { begun: true, cpu: e.cpu, order: e.order, foreign_before, ..Request::default() };
         self.requests.insert(e.tid, request);
     }
 

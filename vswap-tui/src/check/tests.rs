@@ -334,6 +334,23 @@ fn a_locked_cluster_on_two_cpus_is_contention() {
 }
 
 #[test]
+fn a_search_under_way_on_another_cpu_is_contention() {
+    for (ended, cause) in [(false, Cause::Contention), (true, Cause::Model)] {
+        let mut kernel = Kernel::new();
+        let cached = kernel.alloc(1, 0).unwrap();
+        // It may have slots that are not told yet, and tells nothing while the other one searches.
+        if ended {
+            kernel.alloc(0, 0);
+        } else {
+            kernel.tell(Kind::AllocBegin, Entry(0), 0, 0, 0);
+        }
+        kernel.tell(Kind::AllocBegin, Entry(0), 0, 0, 1);
+        kernel.tell(Kind::Alloc, cached.add(100), 1, 0, 1);
+        assert_eq!(check(&kernel.events).first_divergence.unwrap().cause, cause);
+    }
+}
+
+#[test]
 fn refusal_where_the_model_finds_a_slot_is_a_divergence() {
     let mut kernel = Kernel::new();
     kernel.alloc(0, 0);
